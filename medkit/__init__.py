@@ -1,0 +1,23 @@
+"""medkit: learn, teach and check deep learning for medical images, one equation at a time.
+
+| equation | says | module | notebook |
+|---|---|---|---|
+| Eq. 1 | a weighted sum of neighbours removes noise | `medkit.denoise` | 01_denoise |
+| Eq. 2 | grey values scaled to [0, 1] | `medkit.normalise` | 02_normalise |
+| Eq. 3-4 | each token looks at all others | `medkit.attention` | - |
+| Eq. 6, 7, 9 | accuracy, Dice, F1 from four counts | `medkit.metrics` | - |
+| Eq. 8 | seconds for one image | `medkit.timing` | - |
+| Table 3 | the training run | `medkit.training`, `medkit.reproduce` | - |
+
+The paper: S. Gomathi and R. Roopa Chandrika, "Advancing Medical Image Processing with Deep
+Learning: Innovations and Impact". For learning and research, not for clinical use.
+"""
+
+__version__ = "0.1.0"
+
+
+def start(seed: int = 0):
+    """Open a notebook: seed everything, print device and data at hand. See `medkit.lesson`."""
+    from medkit import lesson  # torch is heavy: only where a notebook asks for it
+
+    return lesson.start(seed)
