@@ -1,0 +1,10 @@
+"""Exercises that answer back: check, hint, solution, progress.
+
+`check("1.1", answer)` says: not attempted, not yet (with the name of the mistake, where it is a known
+one), it raised (your line, your error), or passed. `engine` holds the verbs, one file a notebook holds
+the exercises, and `EXERCISES` all of them by id.
+"""
+
+from .engine import EXERCISES, ExerciseError, UnknownExercise, check, hint, progress, solution
+
+__all__ = ["EXERCISES", "ExerciseError", "UnknownExercise", "check", "hint", "progress", "solution"]
