@@ -5,6 +5,6 @@ one), it raised (your line, your error), or passed. `engine` holds the verbs, on
 the exercises, and `EXERCISES` all of them by id.
 """
 
-from .engine import EXERCISES, ExerciseError, UnknownExercise, check, hint, progress, solution
+from medkit.exercises.engine import EXERCISES, ExerciseError, UnknownExercise, check, hint, progress, solution
 
 __all__ = ["EXERCISES", "ExerciseError", "UnknownExercise", "check", "hint", "progress", "solution"]

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
+
+from medkit._files import write_whole
 
 VERSION = 1
 FIELDS = {"tries": int, "hints": int, "passed": bool, "solution_seen": bool, "outcome": str, "mistakes": dict}
@@ -74,7 +75,8 @@ def update(exercise_id: str, change: Callable[[dict], None]) -> tuple[dict, tupl
     try:
         if notes and path.exists():  # unreadable and still there: never write over it
             raise OSError("the old file is in the way")
-        _write(path, {"version": VERSION, "exercises": entries})
+        content = {"version": VERSION, "exercises": entries}
+        write_whole(path, json.dumps(content, indent=1, ensure_ascii=False))
     except OSError as error:
         _unsaved.setdefault(path, {})[exercise_id] = entry
         lost = f"Progress could not be saved in {path.name} ({_reason(error)})"
@@ -100,21 +102,6 @@ def _parse(raw: bytes) -> dict[str, dict]:
         if not all(type(count) is int for count in entry.get("mistakes", {}).values()):
             raise ValueError("a count of mistakes is no int")
     return {exercise_id: blank() | entry for exercise_id, entry in entries.items()}
-
-
-def _write(path: Path, content: dict) -> None:
-    """Write to a file beside it, flush it to the disk, then put it in place in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=path.name + ".", suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(content, file, indent=1, ensure_ascii=False)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def _set_aside(path: Path) -> str:

@@ -1,0 +1,40 @@
+"""A file is written whole or not at all."""
+
+import errno
+import os
+
+import pytest
+
+from medkit import _files
+from medkit._files import write_whole
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+
+def test_text_is_written_and_the_folder_made(tmp_path):
+    path = tmp_path / "new" / "a.txt"
+    write_whole(path, "½\n")
+    assert path.read_bytes() == "½\n".encode()
+
+
+@pytest.mark.parametrize("broken", ["fsync", "replace"])
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
+def test_whatever_stops_it_the_old_file_stays_and_nothing_else(tmp_path, monkeypatch, broken, error):
+    path = tmp_path / "a.txt"
+    write_whole(path, "old")
+
+    def stop(*arguments):
+        raise error
+
+    monkeypatch.setattr(_files.os, broken, stop)
+    with pytest.raises(type(error)):
+        write_whole(path, "new")
+    assert path.read_text(encoding="utf-8") == "old" and os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_writing_in_place_would_fail_that_test(tmp_path):
+    """The negative control: an open for writing empties the file at once."""
+    path = tmp_path / "a.txt"
+    path.write_text("old", encoding="utf-8")
+    with open(path, "w", encoding="utf-8"):
+        assert path.read_text(encoding="utf-8") == ""
