@@ -1,0 +1,23 @@
+"""The models, one file each, all with one contract.
+
+    image (B, C, H, W)  ->  Prediction(label (B, K), mask (B, 1, H, W)), both logits
+
+H and W are 32 or more and divisible by 8; C is 1 or 3. At their defaults the models have about
+equal numbers of parameters (within 10 %), so that a comparison compares ideas, not sizes.
+
+PyTorch draws initial weights from its global generator. Whoever builds a model seeds that one,
+inside `fork_rng`, so that nobody else's random numbers change:
+
+>>> import torch
+>>> with torch.random.fork_rng(devices=[]):
+...     torch.default_generator.manual_seed(0).initial_seed()
+...     model = Hybrid(classes=3)
+0
+>>> model(torch.zeros(2, 1, 64, 64)).mask.shape
+torch.Size([2, 1, 64, 64])
+"""
+
+from medkit.models.cnn import CNN
+from medkit.models.hybrid import Hybrid
+
+__all__ = ["CNN", "Hybrid"]
