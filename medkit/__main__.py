@@ -1,0 +1,190 @@
+"""`python3 -m medkit lab | test | reproduce | doctor`: from a bare machine to a running kit.
+
+Only the standard library is used here. This file also parses on the Pythons that medkit refuses,
+so that they get one clear sentence instead of a traceback.
+"""
+
+import os
+import sys
+
+OLDEST_PYTHON = (3, 11)
+FIRST_PAGE = "notebooks/00_start_here.ipynb"
+
+HELP = """medkit: learn, teach and check deep learning for medical images
+
+  python3 -m medkit lab [JupyterLab arguments]     open the notebooks in JupyterLab
+  python3 -m medkit test [pytest arguments]        run all tests and notebooks
+  python3 -m medkit reproduce [arguments]          repeat the paper's comparison, print its table
+  python3 -m medkit doctor                         show what is there and where something is off
+  python3 -m medkit COMMAND --help                 more about one command
+
+The first start makes the environment in .venv: about 3 GB come down."""
+
+HELP_OF = {
+    "lab": """python3 -m medkit lab [JupyterLab arguments]
+
+Opens JupyterLab at notebooks/00_start_here.ipynb; the first start makes the environment.
+Without a display no browser opens: copy the printed URL into one. Ctrl-C ends it.
+Further arguments go to JupyterLab, such as --port 9000.""",
+    "test": """python3 -m medkit test [pytest arguments]
+
+Runs all tests and notebooks (pytest --nbmake) in fast mode and prints what was skipped. No skip
+is allowed but for a missing CUDA GPU, MEDKIT_DATA unset, and Chromium outside CI. Tests marked
+`slow` are left out unless -m is given. Further arguments go to pytest, such as
+tests/test_denoise.py, -k gaussian or -x.""",
+    "doctor": """python3 -m medkit doctor
+
+Prints Python, package versions, device, memory, disk and the data found. Lines with !! are off
+and say what to do; then the exit code is 1. Lines with ?? are worth knowing.""",
+}
+
+REPRODUCE_HELP = """python3 -m medkit reproduce [--data mri|ct|us|FOLDER] [arguments]
+
+Trains the models on phantoms, or on the data named, and prints one table: the paper's number
+beside the measured one. All arguments are shown by the same command once the environment stands."""
+
+IN_ENVIRONMENT = "import sys; from medkit import __main__ as m; sys.exit(m.%s_here(sys.argv[1:]))"
+
+
+def say(text=""):
+    """Print at once: what follows may be another program's output."""
+    print(text, flush=True)
+
+
+def refuse(sentence):
+    """End with one sentence on stderr; the exit code is 1."""
+    sys.stdout.flush()
+    sys.stderr.write("medkit: %s\n" % sentence)
+    return 1
+
+
+def python_problem(version):
+    """Say in one sentence what is wrong with this version of Python, or None.
+
+    >>> python_problem((3, 10, 4))
+    'Python must be 3.11 or newer, got 3.10.4; install a newer one and start medkit with it'
+    """
+    if tuple(version[:2]) >= OLDEST_PYTHON:
+        return None
+    return "Python must be %d.%d or newer, got %s; install a newer one and start medkit with it" % (
+        OLDEST_PYTHON + (".".join(str(part) for part in version[:3]),)
+    )
+
+
+def has_display(platform, environ):
+    """Guess whether a browser can open: always on Windows and macOS, but never over ssh."""
+    if environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"):
+        return True
+    return platform in ("win32", "darwin") and not environ.get("SSH_CONNECTION")
+
+
+def open_lab(arguments):
+    """Open JupyterLab at the first notebook."""
+    from medkit import environment
+
+    if not (environment.ROOT / FIRST_PAGE).is_file():
+        return refuse("%s must be there, found nothing; get medkit's folder again" % FIRST_PAGE)
+    python = environment.ensure(["requirements.txt"], say)
+    command = [str(python), "-m", "jupyterlab", "--ServerApp.root_dir=%s" % environment.ROOT]
+    command.append("--LabApp.default_url=/lab/tree/" + FIRST_PAGE)  # in the printed URL as well
+    command.append("--ServerApp.answer_yes=True")  # Ctrl-C ends it, no question asked
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")
+    if not has_display(sys.platform, os.environ):
+        command.append("--no-browser")
+        say("medkit: no display here; copy the URL below into a browser. Ctrl-C ends JupyterLab.")
+    return environment.hand_over(command + arguments, environment.child_environment(python))
+
+
+def run_tests(arguments):
+    """Run all tests and notebooks."""
+    from medkit import environment
+
+    python = environment.ensure(["requirements.txt", "tests/requirements.txt"], say)
+    command = [str(python), "-m", "pytest", "--nbmake"]
+    if not any(a.startswith("-m") or a.startswith("--markexpr") for a in arguments):
+        command += ["-m", "not slow"]
+    environ = environment.child_environment(python)
+    environ.update(MEDKIT_FAST="1", MEDKIT_NO_SKIP="1")
+    environ.pop("MEDKIT_STRICT", None)  # the notebooks are tested as students open them: unsolved
+    return environment.hand_over(command + arguments, environ)
+
+
+def repeat_paper(arguments):
+    """Repeat the paper's comparison in the environment."""
+    from medkit import environment
+
+    asks = arguments[:1] in (["-h"], ["--help"])
+    if asks and environment.standing(["requirements.txt"]) is None:
+        say(REPRODUCE_HELP)  # nobody should wait for a download to read a few lines
+        return 0
+    python = environment.ensure(["requirements.txt"], say)
+    command = [str(python), "-c", IN_ENVIRONMENT % "reproduce"] + arguments
+    return environment.hand_over(command, environment.child_environment(python))
+
+
+def see_doctor(arguments):
+    """Show what is there, from inside the environment where one stands."""
+    from medkit import environment
+
+    if arguments:
+        return refuse("doctor takes no arguments, got %s; leave them out" % " ".join(arguments))
+    python = environment.find()
+    if python is None or environment.is_running(python):
+        return doctor_here([])
+    command = [str(python), "-c", IN_ENVIRONMENT % "doctor"]
+    return environment.hand_over(command, environment.child_environment(python))
+
+
+def reproduce_here(arguments):
+    """Call `medkit.reproduce.main`, in an environment that is known to stand."""
+    try:
+        from medkit import reproduce as module
+
+        return module.main(arguments)
+    except KeyboardInterrupt:
+        refuse("stopped")
+        return 130
+
+
+def doctor_here(arguments):
+    """Print the doctor's rows for the Python that runs this; 1 where something needed is off."""
+    from medkit import doctor as module
+
+    rows = module.examine()
+    say(module.render(rows))
+    return 1 if any(row.mark == module.OFF for row in rows) else 0
+
+
+COMMANDS = {"lab": open_lab, "test": run_tests, "reproduce": repeat_paper, "doctor": see_doctor}
+
+
+def main(arguments):
+    """Run one command; every way out that a user can cause is one sentence and an exit code."""
+    problem = python_problem(sys.version_info)
+    if problem:
+        return refuse(problem)
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        say(HELP)
+        return 0
+    name, rest = arguments[0], arguments[1:]
+    if name not in COMMANDS:
+        return refuse("the command must be %s, got %r; see --help" % (", ".join(COMMANDS), name))
+    if name in HELP_OF and rest[:1] in (["-h"], ["--help"]):
+        say(HELP_OF[name])
+        return 0
+    from medkit.environment import SetupError
+
+    try:
+        return COMMANDS[name](rest)
+    except SetupError as error:
+        return refuse(error)
+    except KeyboardInterrupt:
+        refuse("stopped; start again at any time, what came down so far is kept")
+        return 130
+    except OSError as error:
+        return refuse("%s; check the disk and your right to write there, then start again" % error)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
