@@ -146,8 +146,8 @@ class Split:
 def split_by_group(data: ImageSet, shares=(0.7, 0.1, 0.2), seed: int = 0) -> Split:
     """Split whole groups at random into training, validation and test.
 
-    Groups are dealt out class by class (a group counts for its most frequent class), so that small
-    sets keep every class on every side where they have enough groups.
+    Groups are dealt out class by class (a group counts for its most frequent class): a class with
+    three groups or more stands on every side, one with two in training and test.
 
     Args:
         data: the set; `data.group` says what stays together.
@@ -155,22 +155,23 @@ def split_by_group(data: ImageSet, shares=(0.7, 0.1, 0.2), seed: int = 0) -> Spl
         seed: the order of the groups depends on it and on nothing else.
 
     Raises:
-        ValueError: fewer than three groups in all, or a side stays empty.
+        ValueError: no class has three groups, so that a side would stay empty.
     """
     groups, inverse = torch.unique(data.group.cpu(), return_inverse=True)
     votes = torch.zeros(len(groups), len(data.classes), dtype=torch.int64)
     votes.index_put_((inverse, data.label.cpu()), torch.ones_like(inverse), accumulate=True)
-    side_of_group = torch.empty(len(groups), dtype=torch.int64)
+    side_of_group = torch.zeros(len(groups), dtype=torch.int64)
     generator = torch.Generator().manual_seed(seed)
     for label in range(len(data.classes)):
         members = (votes.argmax(1) == label).nonzero().flatten()
         members = members[torch.randperm(len(members), generator=generator)]
-        position = (torch.arange(len(members)) + 0.5) / max(len(members), 1)
-        side_of_group[members] = (position > shares[0]).long() + (position > shares[0] + shares[1]).long()
+        test, val = (max(round(share * len(members)), 1) for share in (shares[2], shares[1]))
+        side_of_group[members[1 : 1 + test]] = 2  # the first stays in training, whatever comes
+        side_of_group[members[1 + test : 1 + test + val]] = 1
     sides = [data.subset(side_of_group[inverse] == side) for side in range(3)]
     if not all(len(side) for side in sides):
         raise ValueError(
-            f"data must have enough groups for three sides, got {len(groups)} ({data.unit}); "
-            f"add images of other patients"
+            f"data must have a class with three groups or more, got {len(groups)} groups in all "
+            f"({data.unit}); add images of other patients"
         )
     return Split(*sides)

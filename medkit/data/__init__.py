@@ -1,0 +1,32 @@
+"""Sets of images, whatever their source, in one container that knows its data tier.
+
+| module | tier | what |
+|---|---|---|
+| `phantom` (`anatomy`, `scanner`) | phantom | made here in three modalities, truth known exactly |
+| `public` (`archive`, `limit`) | real | brain MRI, head CT, breast ultrasound from MEDKIT_DATA |
+| `folder` | real | the reader's own CLASS/image.png |
+| `samples` | library sample | single images from inside installed packages |
+| `container`, `resize`, `where` | | the set and its split by patient; one size; MEDKIT_DATA |
+
+`from medkit.data.phantom import phantom`: that function has its module's name and is not repeated here.
+"""
+
+from __future__ import annotations
+
+from medkit.data.container import ImageSet, Split, split_by_group
+from medkit.data.folder import image_folder
+from medkit.data.phantom import phantom_split
+from medkit.data.public import brain_mri, breast_ultrasound, head_ct
+from medkit.data.where import data_root
+
+__all__ = [
+    "ImageSet",
+    "Split",
+    "brain_mri",
+    "breast_ultrasound",
+    "data_root",
+    "head_ct",
+    "image_folder",
+    "phantom_split",
+    "split_by_group",
+]
