@@ -76,7 +76,7 @@ def min_max_data_set(image: Tensor, minimum: float, maximum: float) -> Tensor:
         raise ValueError(
             f"minimum must be below maximum, got {minimum} and {maximum}; measure them on the training images"
         )
-    low, high = torch.tensor(minimum).to(image), torch.tensor(maximum).to(image)
+    low, high = torch.as_tensor(minimum).to(image), torch.as_tensor(maximum).to(image)
     return _scale(image, low, high).clamp(0, 1)
 
 

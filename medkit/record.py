@@ -1,0 +1,83 @@
+"""What a run leaves behind: one small JSON file, whole or not at all.
+
+All that depends on seed, data and versions stands under "result"; all that a clock said stands
+under "clock", so that two runs can be compared.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+import tempfile
+from pathlib import Path
+
+import torch
+
+import medkit
+from medkit._check import MedkitInputError
+from medkit._files import write_whole
+
+
+def machine(device: torch.device) -> dict:
+    """Return what the numbers of a run depend on beside its settings."""
+    import numpy
+    import torchvision
+
+    gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
+    return {
+        "device": str(device),
+        "gpu": gpu,
+        "threads": torch.get_num_threads(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "versions": {
+            "medkit": medkit.__version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "torchvision": torchvision.__version__,
+            "numpy": numpy.__version__,
+        },
+    }
+
+
+def check_writable(path: Path) -> None:
+    """Find out before a long run, not after it, that its record can't be written.
+
+    Raises:
+        MedkitInputError: the folder can't be made or written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise MedkitInputError(
+            path, f"can't be written ({error.strerror})", "name another file with --out"
+        ) from error
+
+
+def save(record: dict, path: Path) -> None:
+    """Write a record so that the file holds either all of it or what it held before.
+
+    NaN, which JSON has not, becomes null.
+
+    Raises:
+        MedkitInputError: disk full, no permission; nothing half-written is left.
+    """
+    text = json.dumps(_without_nan(record), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    try:
+        write_whole(path, text)
+    except OSError as error:
+        raise MedkitInputError(
+            path,
+            f"could not be saved ({error.strerror}), and nothing half-written was left",
+            "free some space or name another file with --out",
+        ) from error
+
+
+def _without_nan(value):
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
