@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import zipfile
@@ -89,6 +91,7 @@ class FakeProject:
     def __init__(self, folder: Path, uv: bool = False):
         self.root, self.bin = folder / "kit", folder / "bin"
         self.wheels, self.home = folder / "wheels", folder / "home"
+        self.begun: list[subprocess.Popen] = []
         for path in (self.root / "medkit", self.root / "tests", self.root / "notebooks"):
             path.mkdir(parents=True)
         for path in (self.bin, self.wheels, self.home):
@@ -133,7 +136,9 @@ class FakeProject:
 
     def begin(self, *arguments: str, **more: str) -> subprocess.Popen:
         """Start `python3 -m medkit ...` with a Python outside any environment, and do not wait."""
-        return subprocess.Popen(
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # so in the background of a script
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # a child would inherit it
+        process = subprocess.Popen(
             [sys._base_executable, "-m", "medkit", *arguments],
             cwd=self.root,
             env=self.environ(**more),
@@ -142,6 +147,15 @@ class FakeProject:
             text=True,
             start_new_session=True,
         )
+        self.begun.append(process)
+        return process
+
+    def stop(self) -> None:
+        """End whatever a failed test has left running, installers included."""
+        for process in self.begun:
+            with contextlib.suppress(OSError):
+                os.killpg(process.pid, signal.SIGKILL) if hasattr(os, "killpg") else process.kill()
+            process.communicate()
 
     def start(self, *arguments: str, **more: str) -> subprocess.CompletedProcess:
         """Start `python3 -m medkit ...` and wait for its end."""

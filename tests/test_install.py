@@ -27,7 +27,8 @@ def kit(tmp_path, monkeypatch):
     project = FakeProject(tmp_path, uv=True)
     for name, value in project.environ().items():
         monkeypatch.setenv(name, value)
-    return project
+    yield project
+    project.stop()
 
 
 def make(kit, lists=LISTS) -> list[str]:
