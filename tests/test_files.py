@@ -15,6 +15,9 @@ def test_text_is_written_and_the_folder_made(tmp_path):
     path = tmp_path / "new" / "a.txt"
     write_whole(path, "½\n")
     assert path.read_bytes() == "½\n".encode()
+    plain = tmp_path / "plain.txt"
+    plain.touch()
+    assert path.stat().st_mode == plain.stat().st_mode  # as readable as any other file
 
 
 @pytest.mark.parametrize("broken", ["fsync", "replace"])
