@@ -48,8 +48,8 @@ def filter_image(image: Tensor, kernel: Tensor, border: str = "reflect") -> Tens
         (..., H, W), of the image's dtype, on its device. Differentiable.
 
     Raises:
-        TypeError, ValueError: the image is no finite float tensor, a side of the kernel is even,
-            the border rule is unknown.
+        TypeError, ValueError: the image is no finite float tensor, a side of the kernel is
+            even, the border rule is unknown.
 
     >>> image = torch.tensor([[0., 0., 0.], [0., 9., 0.], [0., 0., 0.]])
     >>> filter_image(image, mean_kernel(3))
@@ -64,8 +64,8 @@ def filter_image(image: Tensor, kernel: Tensor, border: str = "reflect") -> Tens
     height, width = image.shape[-2:]
     padded = pad(image, rows // 2, columns // 2, border)
     clean = torch.zeros_like(image)
-    for i, j in product(range(rows), range(columns)):
-        clean = clean + kernel[i, j].to(image) * padded[..., i : i + height, j : j + width]  # Eq. 1
+    for i, j in product(range(rows), range(columns)):  # Eq. 1
+        clean = clean + kernel[i, j].to(image) * padded[..., i : i + height, j : j + width]
     return clean
 
 
@@ -74,9 +74,9 @@ def eq1_as_printed(image: Tensor, kernel: Tensor, border: str = "reflect") -> Te
 
     Eq. 1:  I_clean(x, y) = 1/n · Σ_i Σ_j I(x+i, y+j) · K(i, j)
 
-    The paper never says what n is; here it is the number of kernel entries, the only reading under
-    which a kernel of ones is the mean filter. With a kernel that already sums to one the image
-    goes dark by 1/n. Arguments, result and errors as for `filter_image`.
+    The paper never says what n is; here it is the number of kernel entries, the only
+    reading under which a kernel of ones is the mean filter. With a kernel that already sums
+    to one the image goes dark by 1/n. Arguments, result and errors as for `filter_image`.
 
     >>> grey = torch.full((4, 4), 90.)
     >>> eq1_as_printed(grey, torch.ones(3, 3))[0, 0].item()
@@ -247,8 +247,9 @@ def _bands(matrix: Tensor) -> Iterator[tuple[slice, Tensor]]:
 def median(image: Tensor, size: int, border: str = "reflect") -> Tensor:
     """Replace each pixel by the median of its size × size neighbourhood.
 
-    The paper offers it as a form of Eq. 1; it is none. Eq. 1 is linear for every kernel K, and the
-    median of a sum is not the sum of the medians: it removes lone outliers and keeps edges.
+    The paper offers it as a form of Eq. 1; it is none. Eq. 1 is linear for every kernel K,
+    and the median of a sum is not the sum of the medians. It removes lone outliers and
+    keeps edges.
 
     Args:
         image: (..., H, W), float, finite.
@@ -269,7 +270,8 @@ def median(image: Tensor, size: int, border: str = "reflect") -> Tensor:
     check_finite(image)
     _check_size(size)
     height, width = image.shape[-2:]
-    padded = pad(image, size // 2, size // 2, border).reshape(-1, height + size - 1, width + size - 1)
+    padded = pad(image, size // 2, size // 2, border)
+    padded = padded.reshape(-1, *padded.shape[-2:])
     if image.device.type != "cpu":
         return _median_of_windows(padded, size).reshape(image.shape)
     rows = max(_STRIP // width, 1)
@@ -284,11 +286,12 @@ def median(image: Tensor, size: int, border: str = "reflect") -> Tensor:
 def _median_of_windows(padded: Tensor, size: int) -> Tensor:
     """Select the median of size² shifted copies by comparing and exchanging whole images.
 
-    Of any m+2 of 2m+1 values neither the smallest nor the largest is the median: drop both, take
-    in one more value, and go on until a single one is left.
+    Of any m+2 of 2m+1 values neither the smallest nor the largest is the median: drop both,
+    take in one more value, and go on until a single one is left.
     """
     height, width = padded.shape[-2] - size + 1, padded.shape[-1] - size + 1
-    waiting = [padded[..., i : i + height, j : j + width] for i, j in product(range(size), repeat=2)]
+    shifts = product(range(size), repeat=2)
+    waiting = [padded[..., i : i + height, j : j + width] for i, j in shifts]
     held = [waiting.pop() for _ in range(size**2 // 2 + 2)] if size > 1 else waiting
     while len(held) > 1:
         held = _without_extremes(held)

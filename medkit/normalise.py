@@ -18,8 +18,8 @@ def min_max(image: Tensor) -> Tensor:
 
     Eq. 2:  I_norm(x, y) = (I(x, y) - I_min) / (I_max - I_min)
 
-    A constant image makes Eq. 2 divide 0 by 0; here it becomes zeros, and `is_constant` tells
-    which images were. Channels share their extremes, so that colours keep their balance.
+    A constant image makes Eq. 2 divide 0 by 0; here it becomes zeros, and `is_constant`
+    tells which images were. Channels share their extremes, so that colours keep their balance.
 
     Args:
         image: (H, W), (C, H, W) or (B, C, H, W), float, finite; any unit.
@@ -98,14 +98,14 @@ def is_constant(image: Tensor) -> Tensor:
 
 
 def percentile(image: Tensor, low: float = 1.0, high: float = 99.0) -> Tensor:
-    """Scale each image so that two of its percentiles become 0 and 1; what lies beyond is clipped.
+    """Scale each image so that two of its percentiles become 0 and 1; clip what lies beyond.
 
-    A single hot pixel decides I_max in Eq. 2 and darkens all others; it hardly moves a percentile.
-    An image whose two percentiles agree becomes zeros.
+    A single hot pixel decides I_max in Eq. 2 and darkens all others; it hardly moves a
+    percentile. An image whose two percentiles agree becomes zeros.
 
     Args:
         image: as for `min_max`.
-        low, high: percentiles in %, 0 <= low < high <= 100, interpolated linearly between pixels.
+        low, high: percentiles in %, 0 <= low < high <= 100, linear between pixels.
 
     Returns, Raises:
         As for `min_max`; ValueError also where low and high are out of order.
@@ -117,7 +117,10 @@ def percentile(image: Tensor, low: float = 1.0, high: float = 99.0) -> Tensor:
     check_image(image)
     check_finite(image)
     if not 0 <= low < high <= 100:
-        raise ValueError(f"low and high must satisfy 0 <= low < high <= 100, got {low} and {high}; try 1 and 99")
+        raise ValueError(
+            f"low and high must satisfy 0 <= low < high <= 100, got {low} and {high}; "
+            f"try 1 and 99"
+        )
     one_row_an_image = image.flatten() if image.ndim < 4 else image.flatten(1)
     ordered = one_row_an_image.sort(dim=-1).values
     shape = [1] * image.ndim if image.ndim < 4 else [len(image), 1, 1, 1]
@@ -130,8 +133,8 @@ def z_score(image: Tensor) -> Tensor:
 
     z(x, y) = (I(x, y) - mean) / standard deviation   (of all its pixels, divided by N)
 
-    The result has no fixed range. A constant image becomes zeros. Arguments and errors as for
-    `min_max`.
+    The result has no fixed range. A constant image becomes zeros. Arguments and errors as
+    for `min_max`.
 
     >>> z_score(torch.tensor([[1., 3.]])).tolist()
     [[-1.0, 1.0]]
@@ -147,10 +150,10 @@ def z_score(image: Tensor) -> Tensor:
 
 
 def ct_window(hu: Tensor, level: float, width: float) -> Tensor:
-    """Show a window of a CT: level - width/2 becomes 0, level + width/2 becomes 1, the rest is clipped.
+    """Show a window of a CT: level - width/2 becomes 0, level + width/2 becomes 1.
 
-    A CT runs from air (-1000 HU) to metal (above 3000 HU), and Eq. 2 spends its range on both;
-    what a doctor looks for spans 80 HU in the brain.
+    What lies beyond is clipped. A CT runs from air (-1000 HU) to metal (above 3000 HU), and
+    Eq. 2 spends its range on both; what a doctor looks for spans 80 HU in the brain.
 
     Args:
         hu: (..., H, W), float, in Hounsfield units.
@@ -163,7 +166,8 @@ def ct_window(hu: Tensor, level: float, width: float) -> Tensor:
     Raises:
         TypeError, ValueError: as for `min_max`; the width is not positive.
 
-    >>> ct_window(torch.tensor([[-1000., 0., 40., 80., 3000.]]), level=40, width=80).tolist()
+    >>> hu = torch.tensor([[-1000., 0., 40., 80., 3000.]])
+    >>> ct_window(hu, level=40, width=80).tolist()
     [[0.0, 0.0, 0.5, 1.0, 1.0]]
     """
     if not width > 0:
@@ -176,8 +180,8 @@ def _scale(image: Tensor, minimum: Tensor, maximum: Tensor) -> Tensor:
     span = maximum - minimum
     if not torch.isfinite(span).all():
         raise ValueError(
-            f"image must have a range that fits {image.dtype}, got {minimum.min().item():g} to "
-            f"{maximum.max().item():g}; call image.double() first"
+            f"image must have a range that fits {image.dtype}, got {minimum.min().item():g} "
+            f"to {maximum.max().item():g}; call image.double() first"
         )
     constant = span == 0
     scaled = (image - minimum) / torch.where(constant, torch.ones_like(span), span)  # Eq. 2
