@@ -1,16 +1,7 @@
 """Eq. 1: remove noise by replacing each pixel with a weighted sum of its neighbours.
 
-The border rule says what stands beyond the image. Names as in scipy.ndimage:
-
-| here, scipy | `a b c d` goes on as | numpy.pad | torch.nn.functional.pad |
-|---|---|---|---|
-| reflect | `d c b a [a b c d] d c b a` | symmetric | - |
-| mirror | `d c b [a b c d] c b a` | reflect | reflect |
-| nearest | `a a a [a b c d] d d d` | edge | replicate |
-| wrap | `b c d [a b c d] a b c` | wrap | circular |
-| constant | `0 0 0 [a b c d] 0 0 0` | constant | constant |
-
-A kernel may be larger than the image: the rule is then applied again and again, as scipy does.
+The border rule says what stands beyond the image; `medkit._border` has the five, named as in
+scipy.ndimage, beside their names in numpy and torch. A kernel may be larger than the image.
 """
 
 from __future__ import annotations
@@ -21,9 +12,9 @@ from itertools import product
 import torch
 from torch import Tensor
 
+from medkit._border import BORDERS, pad, source_index  # noqa: F401, BORDERS for denoise.BORDERS
 from medkit._check import check_finite, check_image
 
-BORDERS = ("reflect", "mirror", "nearest", "wrap", "constant")
 _BLOCK = 64  # rows of a kernel matrix multiplied at once
 _STRIP = 2**16  # pixels whose neighbours fit into a processor's cache
 
@@ -86,39 +77,6 @@ def eq1_as_printed(image: Tensor, kernel: Tensor, border: str = "reflect") -> Te
     """
     n = kernel.numel()
     return filter_image(image, kernel, border) / n
-
-
-def pad(image: Tensor, rows: int, columns: int, border: str = "reflect") -> Tensor:
-    """Continue an image beyond its border by `rows` above and below, `columns` left and right."""
-    for axis, margin in ((-2, rows), (-1, columns)):
-        source, inside = _source_index(image.shape[axis], margin, border)
-        image = image.index_select(axis, source.to(image.device))
-        if not inside.all():
-            inside = inside.to(image)
-            image = image * (inside[:, None] if axis == -2 else inside)
-    return image
-
-
-def _source_index(length: int, margin: int, border: str) -> tuple[Tensor, Tensor]:
-    """Return for the positions -margin ... length-1+margin the pixel that is read, and if it counts."""
-    position = torch.arange(-margin, length + margin)
-    inside = torch.ones_like(position, dtype=torch.bool)
-    if border == "reflect":
-        position = position % (2 * length)
-        source = torch.minimum(position, 2 * length - 1 - position)
-    elif border == "mirror":
-        period = max(2 * length - 2, 1)
-        position = position % period
-        source = torch.minimum(position, period - position) if length > 1 else position
-    elif border == "wrap":
-        source = position % length
-    elif border in ("nearest", "constant"):
-        source = position.clamp(0, length - 1)
-        if border == "constant":
-            inside = source == position
-    else:
-        raise ValueError(f"border must be one of {', '.join(BORDERS)}, got {border!r}; see medkit.denoise")
-    return source, inside
 
 
 # --- kernels ----------------------------------------------------------------------------------
@@ -209,7 +167,7 @@ def kernel_matrix(weights: Tensor, length: int, border: str = "reflect") -> Tens
             [0., 1., 2., 1.],
             [0., 0., 1., 3.]])
     """
-    source, inside = _source_index(length, len(weights) // 2, border)
+    source, inside = source_index(length, len(weights) // 2, border)
     matrix = torch.zeros(length, length, dtype=weights.dtype)
     pixel = torch.arange(length)
     for j, weight in enumerate(weights):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from medkit import denoise
+from medkit import _border, denoise
 from medkit.denoise import (
     BORDERS,
     eq1_as_printed,
@@ -59,7 +59,8 @@ def test_hand_table_of_border_names_in_torch_and_numpy():
     names |= {"wrap": ("wrap", "circular"), "constant": ("constant", "constant")}
     image = noise(1, 1, 6, 5)
     for border, (in_numpy, in_torch) in names.items():
-        assert f"| {border} |" in denoise.__doc__ and f"| {in_numpy} |" in denoise.__doc__
+        row = next(line for line in _border.__doc__.splitlines() if line.startswith(f"| {border} |"))
+        assert row.endswith(f"| {in_numpy} | {in_torch or '-'} |")
         ours = pad(image, 2, 2, border)
         assert torch.equal(ours[0, 0], torch.from_numpy(numpy.pad(image[0, 0].numpy(), 2, mode=in_numpy)))
         if in_torch:

@@ -17,7 +17,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 # A module may import what stands on a floor below its own, or beside it in the same folder.
 FLOORS = [
-    {"", "_check", "_files", "paper", "packages"},
+    {"", "_border", "_check", "_files", "paper", "packages"},
     {"denoise", "normalise", "attention", "metrics", "timing"},
     {"blocks", "data", "losses"},
     {"models", "training"},
@@ -32,6 +32,7 @@ EQUATION_HOMES = {
     1: "denoise", 2: "normalise", 3: "attention", 4: "attention", 6: "metrics", 7: "metrics", 8: "timing", 9: "metrics",
 }  # fmt: skip
 NO_NOTEBOOK = {  # modules that no notebook is about, and why
+    "_border": "part of denoise",
     "_check": "errors, shown where they happen",
     "_files": "one function, shown nowhere",
     "attention": "its notebook comes with the course",
@@ -173,7 +174,7 @@ def test_notebooks_are_numbered_without_a_gap():
 
 
 def overlong(source: str, path: str = "") -> list[str]:
-    faults = [f"{path} has over 330 lines"] if source.count("\n") > 330 else []
+    faults = [f"{path} has over 300 lines"] if source.count("\n") > 300 else []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef) and node.end_lineno - node.lineno > 70:
             faults.append(f"{path}:{node.lineno} {node.name} has over 70 lines")
@@ -186,7 +187,7 @@ def test_a_file_fits_in_a_head(path):
 
 
 def test_a_file_fits_in_a_head_can_fail():
-    assert overlong("x = 1\n" * 331) and overlong("def f():\n" + "    x = 1\n" * 72)
+    assert overlong("x = 1\n" * 301) and overlong("def f():\n" + "    x = 1\n" * 72)
 
 
 FORBIDDEN = {
