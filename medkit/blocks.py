@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from medkit._check import check_image
-from medkit.attention import attend, attention_weights
+from medkit.attention import attend, attend_linear, attention_scores, attention_weights
 
 GROUPS = 4  # of GroupNorm; every width is a multiple of it
 STRIDE = 8  # the encoder's lowest resolution is 1/8
@@ -27,6 +27,19 @@ class Prediction(NamedTuple):
 
     label: Tensor
     mask: Tensor
+
+
+class Look(NamedTuple):
+    """A prediction with what led to it, for explanation; nothing is detached from the graph.
+
+    features: (B, D, H/8, W/8), the map that the label is read from.
+    weights: for each attention layer (B, heads, N, N) with N = H/8 · W/8: row i is how much
+        position i takes from every other. Empty for a model without attention.
+    """
+
+    prediction: Prediction
+    features: Tensor
+    weights: tuple[Tensor, ...]
 
 
 class ConvBlock(nn.Sequential):
@@ -107,9 +120,72 @@ class SelfAttention2d(nn.Module):
         tokens = self.tokens(x)
         return attention_weights(self.query(tokens), self.key(tokens))  # Eq. 3, and the softmax
 
+    def seen(self, x: Tensor) -> Tensor:
+        """Return what every pixel takes from the others: (B, D, H, W) -> (B, H·W, D)."""
+        return attend(self.weights(x), self.value(self.tokens(x)))  # Eq. 4
+
     def forward(self, x: Tensor) -> Tensor:
-        seen = attend(self.weights(x), self.value(self.tokens(x)))  # Eq. 4
-        return x + self.out(seen).transpose(1, 2).reshape(x.shape)
+        return x + self.out(self.seen(x)).transpose(1, 2).reshape(x.shape)
+
+
+class AttentionAsPrinted2d(SelfAttention2d):
+    """Attention without a softmax, exactly Eq. 3-4. The same parameters as `SelfAttention2d`.
+
+    What is not asked to be looked at is computed at linear cost: K' V first. The sum over pixels is
+    no average here: it grows with the size of the image.
+    """
+
+    def weights(self, x: Tensor) -> Tensor:
+        """Return the scores, of either sign: (B, D, H, W) -> (B, H·W, H·W)."""
+        tokens = self.tokens(x)
+        return attention_scores(self.query(tokens), self.key(tokens))
+
+    def seen(self, x: Tensor) -> Tensor:
+        tokens = self.tokens(x)
+        return attend_linear(self.query(tokens), self.key(tokens), self.value(tokens))
+
+
+class UniformAttention2d(nn.Module):
+    """Let every pixel take the plain average of all: A_ij = 1/N, so that nothing is chosen.
+
+    `SelfAttention2d` less queries and keys, and their 2·D² parameters: what attention brings by
+    spreading information over the image, without any choice of where from.
+    """
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.norm = nn.GroupNorm(GROUPS, width)
+        self.value = nn.Linear(width, width, bias=False)
+        self.out = nn.Linear(width, width)
+
+    def weights(self, x: Tensor) -> Tensor:
+        """Return 1/N for all: (B, D, H, W) -> (B, H·W, H·W)."""
+        b, _, h, w = x.shape
+        return x.new_full((b, h * w, h * w), 1 / (h * w))
+
+    def forward(self, x: Tensor) -> Tensor:
+        average = self.norm(x).mean(dim=(2, 3))  # what A_ij = 1/N makes of Eq. 4, once for all i
+        return x + self.out(self.value(average))[:, :, None, None]
+
+
+class ConvolutionInstead(nn.Sequential):
+    """A convolution with as many parameters as `SelfAttention2d`, which sees its neighbours only.
+
+    Normalise, convolve 3×3 to 0.4·D features, ReLU, 1×1 back to D, and add, as attention does.
+    10 · D · 0.4·D = 4 · D²; with 0.4·D rounded, within 2 % from D = 32 (the models' width 8) on.
+    """
+
+    def __init__(self, width: int):
+        narrow = round(0.4 * width)
+        super().__init__(
+            nn.GroupNorm(GROUPS, width),
+            nn.Conv2d(width, narrow, kernel_size=3, padding=1, bias=False),
+            nn.ReLU(),
+            nn.Conv2d(narrow, width, kernel_size=1),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + super().forward(x)
 
 
 class LabelHead(nn.Module):

@@ -4,13 +4,16 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from medkit.attention import attend
+from medkit.attention import attend, attention_scores
 from medkit.blocks import (
+    AttentionAsPrinted2d,
     ConvBlock,
+    ConvolutionInstead,
     Encoder,
     LabelHead,
     MaskHead,
     SelfAttention2d,
+    UniformAttention2d,
     UpBlock,
     check_model_image,
     check_sizes,
@@ -59,6 +62,47 @@ def test_twin_attention_block_is_the_fused_kernel():
     assert (block(x) - scrambled).abs().max() > 1e-3
 
 
+def test_twin_attention_as_printed():
+    block, x = seeded(lambda: AttentionAsPrinted2d(8)).double(), draw(2, 8, 3, 5)
+    tokens = block.norm(x).reshape(2, 8, 15).mT
+    scores = attention_scores(block.query(tokens), block.key(tokens))
+    assert (block.weights(x) - scores).abs().max() <= 1e-12
+    expected = x + block.out(attend(scores, block.value(tokens))).mT.reshape(x.shape)
+    assert (block(x) - expected).abs().max() <= 1e-10  # by the linear form
+    softmax = seeded(lambda: SelfAttention2d(8)).double()  # the same weights, from the same seed
+    assert (softmax(x) - expected).abs().max() > 1e-3
+
+
+def test_twin_uniform_attention():
+    block, x = seeded(lambda: UniformAttention2d(8)).double(), draw(2, 8, 3, 5)
+    tokens = block.norm(x).reshape(2, 8, 15).mT
+    expected = x + block.out(attend(block.weights(x), block.value(tokens))).mT.reshape(x.shape)
+    assert (block(x) - expected).abs().max() <= 1e-12
+    assert (block.weights(x) == 1 / 15).all()
+    same = seeded(lambda: SelfAttention2d(8)).double()
+    with torch.no_grad():
+        same.query.weight.zero_()  # all scores 0: what is left of attention is the average
+        same.value.load_state_dict(block.value.state_dict())
+        same.out.load_state_dict(block.out.state_dict())
+    assert (same(x) - block(x)).abs().max() <= 1e-12
+
+
+def test_hand_convolution_instead():
+    block, x = seeded(lambda: ConvolutionInstead(16)).double(), draw(2, 16, 5, 6)
+    norm, wide, _, back = block
+    expected = x + F.conv2d(F.conv2d(norm(x), wide.weight, padding=1).clamp(min=0), back.weight, back.bias)
+    assert (block(x) - expected).abs().max() <= 1e-12
+    assert wide.out_channels == 6  # 0.4 · 16, rounded
+    assert parameter_count(block) == 2 * 16 + 9 * 16 * 6 + 6 * 16 + 16
+
+
+@pytest.mark.parametrize("width", [32, 48, 64, 80, 96, 112, 128, 256])
+def test_law_convolution_instead_has_attentions_budget(width):
+    ratio = parameter_count(ConvolutionInstead(width)) / parameter_count(SelfAttention2d(width))
+    assert abs(ratio - 1) <= 0.02
+    assert abs(parameter_count(ConvBlock(width, width)) / parameter_count(SelfAttention2d(width)) - 1) > 1
+
+
 def test_law_attention_follows_its_pixels():
     block, x = seeded(lambda: SelfAttention2d(8)).double(), draw(1, 8, 4, 4)
     assert (block(x.flip(-1)) - block(x).flip(-1)).abs().max() <= 1e-12
@@ -71,8 +115,11 @@ def test_law_attention_sees_far():
     x = draw(1, 8, 1, 16)
     y = x.clone()
     y[..., 0] += draw(8, seed=1)[None, :, None]
-    for block, far in ((SelfAttention2d(8), True), (torch.nn.Conv2d(8, 8, 3, padding=1), False)):
-        block = block.double()
+    blocks = (SelfAttention2d, AttentionAsPrinted2d, UniformAttention2d, ConvolutionInstead)
+    for block, far in zip(blocks, (True, True, True, False)):
+        block = seeded(lambda block=block: block(8)).double()
+        norm = next(part for part in block.modules() if isinstance(part, torch.nn.GroupNorm))
+        norm.forward = lambda x: x  # it looks at the whole map, if only at two numbers a group
         assert ((block(x) - block(y))[..., -1].abs().max() > 1e-9) == far
 
 

@@ -1,101 +1,88 @@
-"""The contract of the models, held by Hybrid."""
+"""The hybrid and its three ablations."""
 
 import pytest
 import torch
+from model_contract import ModelContract, draw, seeded
 
-from medkit.blocks import Prediction, parameter_count
-from medkit.models import CNN, Hybrid
-from medkit.training import Settings, fit, predict
+from medkit.blocks import parameter_count
+from medkit.models import Hybrid, HybridAsPrinted, HybridUniform, HybridWithConvolution
 
 pytestmark = pytest.mark.filterwarnings("error")
+ABLATIONS = (HybridAsPrinted, HybridUniform, HybridWithConvolution)
 
 
-def build(seed=0, **kwargs):
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        return Hybrid(**{"classes": 3, **kwargs})
+class TestHybrid(ModelContract):
+    Model = Hybrid
+    weights = (1,)
+
+    def test_weights_are_weights(self):
+        (weights,) = self.build().look(draw(2, 1, 32, 48)).weights
+        assert weights.min() >= 0
+        assert (weights.sum(-1) - 1).abs().max() <= 1e-5
+        assert weights.std() > 0
+
+    def test_weights_are_those_that_were_used(self):
+        model, inputs = self.build(), []
+        model.attention.register_forward_hook(lambda part, x, out: inputs.extend([x[0], out]))
+        (weights,) = model.look(draw(2, 1, 32, 48)).weights
+        assert torch.equal(weights[:, 0], model.attention.weights(inputs[0]))
+        assert not torch.equal(weights[:, 0], model.attention.weights(inputs[1]))
+
+    @pytest.mark.parametrize("level", [0, 1])
+    def test_skips_reach_the_mask_and_not_the_label(self, level):
+        model, image = self.build(), draw(1, 1, 32, 32)
+        before, maps = model(image), list(model.encoder(image))
+        maps[level] = maps[level].flip(-1)
+        model.encoder.forward = lambda image: tuple(maps)
+        after = model(image)
+        assert torch.equal(before.label, after.label)
+        assert not torch.equal(before.mask, after.mask)
 
 
-def draw(*shape, seed=0):
-    return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
+class TestHybridAsPrinted(ModelContract):
+    Model = HybridAsPrinted
+    weights = (1,)
+
+    def test_scores_are_no_weights(self):
+        (scores,) = self.build().look(draw(2, 1, 32, 48)).weights
+        assert scores.min() < 0
+        assert (scores.sum(-1) - 1).abs().max() > 0.1
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("size", [(32, 32), (40, 72), (64, 64)])
-def test_contract(size, channels):
-    prediction = build(channels=channels, classes=5)(draw(2, channels, *size))
-    assert isinstance(prediction, Prediction)
-    assert prediction.label.shape == (2, 5)
-    assert prediction.mask.shape == (2, 1, *size)
+class TestHybridUniform(ModelContract):
+    Model = HybridUniform
+    weights = (1,)
+    chooses = False
+
+    def test_weights_are_all_the_same(self):
+        (weights,) = self.build().look(draw(2, 1, 32, 48)).weights
+        assert (weights == 1 / 24).all()
 
 
-def test_edge_wrong_images():
-    with pytest.raises(ValueError, match=r"shape \(B, 1, H, W\), got \(2, 3, 32, 32\)"):
-        build()(draw(2, 3, 32, 32))
-    with pytest.raises(ValueError, match=r"divisible by 8, got \(32, 36\)"):
-        build()(draw(2, 1, 32, 36))
-    with pytest.raises(ValueError, match="classes must be 2 or more"):
-        build(classes=1)
+class TestHybridWithConvolution(ModelContract):
+    Model = HybridWithConvolution
 
 
-def test_equal_budgets():
-    counts = [parameter_count(model(classes=3)) for model in (CNN, Hybrid)]
-    assert all(110_000 <= count <= 130_000 for count in counts)
-    assert max(counts) / min(counts) <= 1.10
-    assert parameter_count(CNN(3, width=20)) / counts[1] > 1.10  # the bound can be missed
+@pytest.mark.parametrize("ablation", ABLATIONS)
+def test_same_seed_same_weights_everywhere_else(ablation):
+    whole, other = (seeded(lambda model=model: model(3)).state_dict() for model in (Hybrid, ablation))
+    shared = [name for name in whole if not name.startswith("attention.")]
+    assert shared == [name for name in other if not name.startswith("attention.")]
+    assert all(torch.equal(whole[name], other[name]) for name in shared)
+    later = seeded(lambda: ablation(3), seed=1).state_dict()
+    assert not all(torch.equal(whole[name], later[name]) for name in shared)
 
 
-def test_seed_decides_the_weights_and_nothing_else_moves():
-    before = torch.random.get_rng_state()
-    first, again, other = build(0), build(0), build(1)
-    assert torch.equal(torch.random.get_rng_state(), before)
-    for a, b in zip(first.parameters(), again.parameters()):
-        assert torch.equal(a, b)
-    assert not torch.equal(next(first.parameters()), next(other.parameters()))
+@pytest.mark.parametrize("width", [8, 16, 24, 32])
+def test_ablation_has_the_same_budget(width):
+    whole = parameter_count(Hybrid(3, width=width).attention)
+    assert abs(parameter_count(HybridWithConvolution(3, width=width).attention) / whole - 1) <= 0.02
+    assert parameter_count(HybridAsPrinted(3, width=width).attention) == whole
+    assert parameter_count(HybridUniform(3, width=width).attention) == whole - 2 * (4 * width) ** 2
 
 
-def test_every_parameter_gets_a_gradient():
-    model = build()
-    label, mask = model(draw(4, 1, 32, 32))
-    torch.nn.functional.cross_entropy(label, torch.tensor([0, 1, 2, 0])).backward(retain_graph=True)
-    assert all(p.grad is None for p in model.mask_head.parameters())  # the label alone can't reach it
-    mask.square().mean().backward()
-    for name, parameter in model.named_parameters():
-        assert parameter.grad is not None and parameter.grad.abs().max() > 1e-7, name
-
-
-def test_one_image_does_not_see_the_rest_of_its_batch():
-    model, image = build().double().train(), draw(3, 1, 32, 32).double()
-    together, alone = model(image), model(image[:1])
-    assert (together.label[:1] - alone.label).abs().max() <= 1e-10
-    assert (together.mask[:1] - alone.mask).abs().max() <= 1e-10
-
-
-def test_overfits_8_images():
-    image, label = 0.1 * draw(8, 1, 32, 32), torch.tensor([0, 1, 2, 0, 1, 2, 0, 1])
-    mask = torch.zeros(8, 1, 32, 32, dtype=torch.bool)
-    for i in range(8):
-        mask[i, 0, 3 * i : 3 * i + 6, 4 : 8 + 2 * i] = True
-    image = image + mask * (0.4 + 0.2 * label.view(-1, 1, 1, 1))
-    model = build()
-    before = predict(model, image)
-    fit(model, image, label, mask, Settings(batch_size=8, epochs=100), seed=0, progress=None)
-    after = predict(model, image)
-
-    def wrong(prediction):
-        return int((prediction.label.argmax(1) != label).sum())
-
-    def overlap(prediction):
-        found = prediction.mask > 0
-        return float(2 * (found & mask).sum() / (found.sum() + mask.sum()))
-
-    assert wrong(before) > 0 and overlap(before) < 0.5
-    assert wrong(after) == 0 and overlap(after) > 0.9
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
-def test_gpu_equals_cpu():
-    model, image = build().double(), draw(2, 1, 32, 32).double()
-    cpu, gpu = model(image), model.cuda()(image.cuda())
-    assert (gpu.label.cpu() - cpu.label).abs().max() <= 1e-10
-    assert (gpu.mask.cpu() - cpu.mask).abs().max() <= 1e-10
+def test_skips_are_concatenated_not_added():
+    model = seeded(lambda: Hybrid(3))
+    for merge, width in ((model.merge_quarter, 32), (model.merge_half, 16)):
+        x, y = draw(1, width, 8, 8), draw(1, width, 8, 8, seed=1)
+        assert (merge(torch.cat([x, y], 1)) - merge(torch.cat([y, x], 1))).abs().max() > 1e-3

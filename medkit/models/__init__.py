@@ -2,8 +2,11 @@
 
     image (B, C, H, W)  ->  Prediction(label (B, K), mask (B, 1, H, W)), both logits
 
-H and W are 32 or more and divisible by 8; C is 1 or 3. At their defaults the models have about
-equal numbers of parameters (within 10 %), so that a comparison compares ideas, not sizes.
+H and W are 32 or more and divisible by 8; C is 1 or 3. At the same `width` CNN, UNet, Transformer
+and Hybrid have about equal numbers of parameters (within 10 % at widths of 16, 24 and 32), so that a
+comparison compares ideas, not sizes. What they compute and hold differs more: `medkit.cost` counts it.
+
+    model.look(image)   ->  Look(prediction, features, weights), for explanation
 
 PyTorch draws initial weights from its global generator. Whoever builds a model seeds that one,
 inside `fork_rng`, so that nobody else's random numbers change:
@@ -18,6 +21,16 @@ torch.Size([2, 1, 64, 64])
 """
 
 from medkit.models.cnn import CNN
-from medkit.models.hybrid import Hybrid
+from medkit.models.hybrid import Hybrid, HybridAsPrinted, HybridUniform, HybridWithConvolution
+from medkit.models.transformer import Transformer
+from medkit.models.unet import UNet
 
-__all__ = ["CNN", "Hybrid"]
+__all__ = [
+    "CNN",
+    "UNet",
+    "Transformer",
+    "Hybrid",
+    "HybridAsPrinted",
+    "HybridUniform",
+    "HybridWithConvolution",
+]

@@ -8,6 +8,7 @@ from medkit.blocks import (
     ConvBlock,
     Encoder,
     LabelHead,
+    Look,
     MaskHead,
     Prediction,
     UpBlock,
@@ -51,7 +52,11 @@ class CNN(nn.Module):
         )
 
     def forward(self, image: Tensor) -> Prediction:
+        return self.look(image).prediction
+
+    def look(self, image: Tensor) -> Look:
+        """Predict, and show the features at 1/8; there is no attention to show."""
         check_model_image(image, self.channels)
         _, _, eighth = self.encoder(image)
         eighth = self.middle(eighth)
-        return Prediction(self.label_head(eighth), self.mask_head(eighth))
+        return Look(Prediction(self.label_head(eighth), self.mask_head(eighth)), eighth, ())
