@@ -4,7 +4,9 @@
 |---|---|---|---|
 | Eq. 1 | a weighted sum of neighbours removes noise | `medkit.denoise` | 01_denoise |
 | Eq. 2 | grey values scaled to [0, 1] | `medkit.normalise` | 02_normalise |
+| §3.2, Table 1 | rotation, flips and zoom make more images | `medkit.augment` | - |
 | Eq. 3-4 | each token looks at all others | `medkit.attention` | - |
+| Eq. 5 | frozen layers stay, byte for byte | `medkit.transfer` | - |
 | Eq. 6, 7, 9 | accuracy, Dice, F1 from four counts | `medkit.metrics` | - |
 | Eq. 8 | seconds for one image | `medkit.timing` | - |
 | Table 3 | the training run | `medkit.training`, `medkit.reproduce` | - |

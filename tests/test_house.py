@@ -18,9 +18,9 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 # A module may import what stands on a floor below its own, or beside it in the same folder.
 FLOORS = [
     {"", "_border", "_check", "_files", "paper", "packages"},
-    {"denoise", "normalise", "attention", "metrics", "timing"},
+    {"denoise", "normalise", "augment", "attention", "transfer", "metrics", "timing"},
     {"blocks", "data", "losses"},
-    {"models", "training"},
+    {"models", "training", "cost"},
     {"record", "table"},
     {"reproduce", "exercises", "figure", "install"},
     {"lesson", "environment"},
@@ -29,14 +29,17 @@ FLOORS = [
 ]
 STANDARD_LIBRARY_ONLY = {"__init__", "__main__", "environment", "install", "packages", "doctor"}
 EQUATION_HOMES = {
-    1: "denoise", 2: "normalise", 3: "attention", 4: "attention", 6: "metrics", 7: "metrics", 8: "timing", 9: "metrics",
+    1: "denoise", 2: "normalise", 3: "attention", 4: "attention", 5: "transfer",
+    6: "metrics", 7: "metrics", 8: "timing", 9: "metrics",
 }  # fmt: skip
 NO_NOTEBOOK = {  # modules that no notebook is about, and why
     "_border": "part of denoise",
     "_check": "errors, shown where they happen",
     "_files": "one function, shown nowhere",
     "attention": "its notebook comes with the course",
+    "augment": "its notebook comes with the course",
     "blocks": "shown with the models",
+    "cost": "shown with the models",
     "data": "every notebook uses it",
     "doctor": "part of the launcher",
     "environment": "part of the launcher",
@@ -54,6 +57,7 @@ NO_NOTEBOOK = {  # modules that no notebook is about, and why
     "table": "part of reproduce",
     "timing": "its notebook comes with the course",
     "training": "its notebook comes with the course",
+    "transfer": "its notebook comes with the course",
     "widgets": "every notebook uses it",
 }
 NO_MODULE = {"start_here": "shows how to work with the kit"}
