@@ -18,7 +18,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 # A module may import what stands on a floor below its own, or beside it in the same folder.
 FLOORS = [
     {"", "_border", "_check", "_files", "paper", "packages"},
-    {"denoise", "normalise", "augment", "attention", "transfer", "metrics", "timing"},
+    {"denoise", "normalise", "augment", "attention", "transfer", "metrics", "intervals", "timing"},
     {"blocks", "data", "losses"},
     {"models", "training", "cost"},
     {"record", "table"},
@@ -46,6 +46,7 @@ NO_NOTEBOOK = {  # modules that no notebook is about, and why
     "exercises": "every notebook uses it",
     "figure": "every notebook uses it",
     "install": "part of the launcher",
+    "intervals": "shown with the metrics",
     "lesson": "every notebook uses it",
     "losses": "shown with training",
     "metrics": "its notebook comes with the course",

@@ -1,0 +1,127 @@
+"""Intervals against hand, scipy, and a simulation in which the truth is known."""
+
+import math
+
+import pytest
+import torch
+
+from medkit.intervals import Interval, bootstrap_mean, paired_difference, within
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+
+def clustered(patients: int, slices: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Values with mean 0: each patient has a level of their own, slices vary little around it."""
+    generator = torch.Generator().manual_seed(seed)
+    level = torch.randn(patients, 1, generator=generator, dtype=torch.float64)
+    noise = 0.2 * torch.randn(patients, slices, generator=generator, dtype=torch.float64)
+    group = torch.arange(patients)[:, None].expand(patients, slices)
+    return (level + noise).flatten(), group.flatten()
+
+
+# --- hand -------------------------------------------------------------------------------------
+
+
+def test_hand_two_groups_have_three_outcomes():
+    """Two groups of means 0 and 1 are drawn as 00, 01, 10 or 11: means 0, ½, 1."""
+    values, group = torch.tensor([0.0, 0.0, 1.0, 1.0]), torch.tensor([7, 7, 9, 9])
+    found = bootstrap_mean(values, group, seed=0, level=0.95)
+    assert found == Interval(0.5, 0.0, 1.0, 0.95, n=4, n_groups=2)
+    assert bootstrap_mean(values, group, seed=0, level=0.4)[1:3] == (0.5, 0.5)  # half are ½
+
+
+def test_hand_a_large_group_weighs_by_its_images():
+    values, group = torch.tensor([1.0, 0.0, 0.0, 0.0]), torch.tensor([0, 1, 1, 1])
+    assert bootstrap_mean(values, group, seed=0).value == 0.25
+
+
+def test_hand_verdicts_at_the_edges():
+    exact = Interval(4.0, 3.5, 4.5, 0.9, 10, 5)
+    assert within(exact, 4.0, 0.5) is True
+    assert within(exact, 4.1, 0.5) is None
+    assert within(exact, 5.5, 0.9) is False
+
+
+# --- twin -------------------------------------------------------------------------------------
+
+
+def test_twin_one_image_a_group_is_the_usual_bootstrap():
+    stats = pytest.importorskip("scipy.stats", reason="scipy is not installed")
+    numpy = pytest.importorskip("numpy")
+    values, _ = clustered(60, 1, seed=3)
+    ours = bootstrap_mean(values, torch.arange(60), seed=0, repeats=20000)
+    rng = numpy.random.default_rng(0)
+    twin = stats.bootstrap((values.numpy(),), numpy.mean, n_resamples=20000, method="percentile", rng=rng)
+    spread = ours.high - ours.low
+    assert abs(ours.low - twin.confidence_interval.low) < 0.03 * spread
+    assert abs(ours.high - twin.confidence_interval.high) < 0.03 * spread
+
+
+def test_twin_normal_theory():
+    values, group = clustered(400, 1, seed=5)
+    found = bootstrap_mean(values, group, seed=1)
+    half = 1.96 * values.std().item() / math.sqrt(400)
+    assert found.low == pytest.approx(found.value - half, rel=0.1)
+    assert found.high == pytest.approx(found.value + half, rel=0.1)
+
+
+# --- law --------------------------------------------------------------------------------------
+
+
+def test_law_patients_cover_the_truth_and_slices_do_not():
+    """At a nominal 95 %: over patients 88 to 98 of 100 intervals hold the truth, over slices not half."""
+    trials, by_patient, by_slice = 200, 0, 0
+    for trial in range(trials):
+        values, patient = clustered(40, 12, seed=trial)
+        for name, group in (("patient", patient), ("slice", torch.arange(len(values)))):
+            found = bootstrap_mean(values, group, seed=trial, repeats=400)
+            holds = found.low <= 0 <= found.high
+            by_patient, by_slice = by_patient + holds * (name == "patient"), by_slice + holds * (name == "slice")
+    assert 0.88 <= by_patient / trials <= 0.98
+    assert by_slice / trials < 0.5  # the negative control
+
+
+def test_law_a_paired_difference_is_narrower_than_two_intervals():
+    hard, group = clustered(50, 4, seed=9)
+    better = hard + 0.1
+    apart = bootstrap_mean(better, group, seed=0)
+    paired = paired_difference(better, hard, group, seed=0)
+    assert paired.low == pytest.approx(0.1) == paired.high
+    assert apart.high - apart.low > 0.3
+
+
+def test_law_seed_and_only_seed_decides():
+    values, group = clustered(30, 3, seed=2)
+    first = bootstrap_mean(values, group, seed=4)
+    torch.manual_seed(99)
+    assert bootstrap_mean(values, group, seed=4) == first
+    assert bootstrap_mean(values, group, seed=5) != first
+    shuffled = torch.randperm(90, generator=torch.Generator().manual_seed(0))
+    again = bootstrap_mean(values[shuffled], group[shuffled], seed=4)
+    assert (again.low, again.high) == pytest.approx((first.low, first.high), abs=1e-12)
+
+
+# --- edge -------------------------------------------------------------------------------------
+
+
+def test_edge_images_without_a_value_are_left_out():
+    values = torch.tensor([0.5, float("nan"), 0.7, float("nan")])
+    found = bootstrap_mean(values, torch.tensor([0, 0, 1, 2]), seed=0)
+    assert (found.n, found.n_groups) == (2, 2) and found.value == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: bootstrap_mean(torch.rand(4), torch.zeros(4), seed=0), "two groups or more, got 1"),
+        (lambda: bootstrap_mean(torch.rand(4), torch.arange(3), seed=0), r"got \(4,\) torch.float32 and \(3,\)"),
+        (lambda: bootstrap_mean(torch.ones(4).long(), torch.arange(4), seed=0), "floating point"),
+        (lambda: bootstrap_mean(torch.rand(4), torch.arange(4), seed=0, level=95), "level must lie between"),
+        (lambda: bootstrap_mean(torch.tensor([1.0, math.inf]), torch.arange(2), seed=0), "finite or NaN, got 1"),
+        (lambda: paired_difference(torch.rand(4), torch.rand(3), torch.arange(4), seed=0), "same images"),
+        (lambda: within(Interval(0, 0, 0, 0.9, 2, 2), 0.0, 0.0), "margin must be above 0"),
+    ],
+)
+def test_edge_bad_input_gets_one_clear_error(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
