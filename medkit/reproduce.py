@@ -10,6 +10,7 @@ parameters. No choice is made on the test images; they are only measured.
 from __future__ import annotations
 
 import argparse
+import copy
 import dataclasses
 import os
 import sys
@@ -134,7 +135,7 @@ def train(
 
     def measure(epoch: int, model: nn.Module) -> None:
         results.append({"epoch": epoch, **evaluate(model, data.test, images[1])})
-        snapshots.append({key: value.clone() for key, value in model.state_dict().items()})
+        snapshots.append(copy.deepcopy(model))
 
     history = fit(
         model,
@@ -148,13 +149,7 @@ def train(
         at_epochs=report_epochs(settings.epochs),
         title=name,
     )
-    return history, results, [_copy_of(model, name, data, weights) for weights in snapshots]
-
-
-def _copy_of(model: nn.Module, name: str, data: Split, weights: dict[str, Tensor]) -> nn.Module:
-    copy = MODELS[name](classes=len(data.train.classes), channels=model.channels)
-    copy.load_state_dict(weights)
-    return copy.to(next(model.parameters()).device)
+    return history, results, snapshots
 
 
 def clock(model: nn.Module, image: Tensor) -> dict[str, dict]:
@@ -276,9 +271,9 @@ def main(arguments: list[str]) -> int:
         record.check_writable(path)
         print(f"Loading {word} …", file=sys.stderr)
         data = load(chosen.data, preset, chosen.seed)
-        done = run(data, preset.settings, chosen.seed, device)
-        print(table.render({**done, "preset": chosen.preset}))
-        record.save({"preset": chosen.preset, **done}, path)
+        done = {"preset": chosen.preset, **run(data, preset.settings, chosen.seed, device)}
+        print(table.render(done))
+        record.save(done, path)
     except (MedkitInputError, FloatingPointError) as error:
         print(f"medkit: {error}", file=sys.stderr)
         return 2
