@@ -117,31 +117,30 @@ class SelfAttention2d(nn.Module):
 
     def weights(self, x: Tensor) -> Tensor:
         """Return who looks at whom: (B, D, H, W) -> (B, H·W, H·W); row i is pixel i's view."""
-        tokens = self.tokens(x)
-        return attention_weights(self.query(tokens), self.key(tokens))  # Eq. 3, and the softmax
-
-    def seen(self, x: Tensor) -> Tensor:
-        """Return what every pixel takes from the others: (B, D, H, W) -> (B, H·W, D)."""
-        return attend(self.weights(x), self.value(self.tokens(x)))  # Eq. 4
+        return self._weigh(self.tokens(x))
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.out(self.seen(x)).transpose(1, 2).reshape(x.shape)
+        seen = self._see(self.tokens(x))
+        return x + self.out(seen).transpose(1, 2).reshape(x.shape)
+
+    def _weigh(self, tokens: Tensor) -> Tensor:
+        return attention_weights(self.query(tokens), self.key(tokens))  # Eq. 3, and the softmax
+
+    def _see(self, tokens: Tensor) -> Tensor:
+        return attend(self._weigh(tokens), self.value(tokens))  # Eq. 4
 
 
 class AttentionAsPrinted2d(SelfAttention2d):
     """Attention without a softmax, exactly Eq. 3-4. The same parameters as `SelfAttention2d`.
 
     What is not asked to be looked at is computed at linear cost: K' V first. The sum over pixels is
-    no average here: it grows with the size of the image.
+    no average here: it grows with the size of the image. `weights` are the scores, of either sign.
     """
 
-    def weights(self, x: Tensor) -> Tensor:
-        """Return the scores, of either sign: (B, D, H, W) -> (B, H·W, H·W)."""
-        tokens = self.tokens(x)
+    def _weigh(self, tokens: Tensor) -> Tensor:
         return attention_scores(self.query(tokens), self.key(tokens))
 
-    def seen(self, x: Tensor) -> Tensor:
-        tokens = self.tokens(x)
+    def _see(self, tokens: Tensor) -> Tensor:
         return attend_linear(self.query(tokens), self.key(tokens), self.value(tokens))
 
 
