@@ -103,6 +103,29 @@ class Exercise:
         return Verdict(Outcome.PASSED, self.afterword or "Right.")
 
 
+@dataclass(frozen=True, kw_only=True)
+class WrittenExercise(Exercise):
+    """An exercise whose answer is a function that the student writes.
+
+    Args:
+        unsolved: source of the stub.
+        solution: a right answer, named as the student's.
+        alternatives: other right answers, written differently.
+    """
+
+    unsolved: str
+    solution: Callable
+    alternatives: tuple[Callable, ...]
+
+    @property
+    def stub(self) -> str:
+        return self.unsolved
+
+    @property
+    def answer(self) -> str:
+        return source_of(self.solution, self.name)
+
+
 def source_of(function: Callable, name: str) -> str:
     """Return the source of `function` under the name that the student's cell uses."""
     source = inspect.getsource(function).rstrip("\n")

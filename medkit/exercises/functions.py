@@ -9,8 +9,8 @@ from typing import ClassVar
 from torch import Tensor
 
 from medkit.exercises.exercise import (
-    Exercise,
     Mistake,
+    WrittenExercise,
     before_running,
     known,
     not_attempted,
@@ -43,31 +43,17 @@ class Case:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WriteFunction(Exercise):
+class WriteFunction(WrittenExercise):
     """Write a function; it passes when it returns what `solution` returns on every case.
 
     Args:
-        unsolved: source of the stub.
         parameters: names of the arguments, for the answer's text.
-        solution: the function that is right, named as the student's.
-        alternatives: other right functions, written differently.
         cases: small inputs; the first plain one that differs is shown.
     """
 
-    unsolved: str
     parameters: tuple[str, ...]
-    solution: Callable
-    alternatives: tuple[Callable, ...]
     cases: tuple[Case, ...]
     kind: ClassVar[str] = "write the function"
-
-    @property
-    def stub(self) -> str:
-        return self.unsolved
-
-    @property
-    def answer(self) -> str:
-        return source_of(self.solution, self.name)
 
     def judge(self, answer: object) -> Verdict:
         early = before_running(answer, self.name) or self._untouched(answer)

@@ -13,6 +13,7 @@ from torch import Tensor
 from medkit.exercises.exercise import (
     Exercise,
     Mistake,
+    WrittenExercise,
     before_running,
     known,
     not_attempted,
@@ -112,34 +113,20 @@ class ReadFigure(Exercise):
 
 
 @dataclass(frozen=True, kw_only=True)
-class WriteTest(Exercise):
+class WriteTest(WrittenExercise):
     """Write a test that accepts right versions of a function and kills the wrong ones.
 
     A version is killed when the test raises or returns False. The known mistakes are tests that are
     too weak or too strict; they are told by which versions they let through.
 
     Args:
-        unsolved: source of the stub.
-        solution: a test that kills them all, named as the student's.
-        alternatives: other such tests.
         right: right versions, written differently, so that rounding differs.
         wrong: the versions to kill, each with its name.
     """
 
-    unsolved: str
-    solution: Callable
-    alternatives: tuple[Callable, ...]
     right: tuple[Callable, ...]
     wrong: tuple[Mistake, ...]
     kind: ClassVar[str] = "write a test that kills wrong versions"
-
-    @property
-    def stub(self) -> str:
-        return self.unsolved
-
-    @property
-    def answer(self) -> str:
-        return source_of(self.solution, self.name)
 
     def judge(self, answer: object) -> Verdict:
         early = before_running(answer, self.name)
