@@ -24,9 +24,8 @@ def limit_images(data: ImageSet, limit: int, seed: int = 0) -> ImageSet:
         raise ValueError(f"limit must be 1 or above, got {limit}; None takes all images")
     if limit >= len(data):
         return data
-    label, (groups, inverse, size) = data.label.cpu(), torch.unique(
-        data.group.cpu(), return_inverse=True, return_counts=True
-    )
+    label = data.label.cpu()
+    groups, inverse, size = torch.unique(data.group.cpu(), return_inverse=True, return_counts=True)
     frequency = torch.bincount(label, minlength=len(data.classes))
     rank = frequency.argsort(stable=True).argsort()  # 0 for the rarest class
     best = torch.full_like(groups, len(data.classes)).scatter_reduce_(0, inverse, rank[label], "amin")
