@@ -12,14 +12,10 @@ images, mask and image together, and have left the masks binary.
 
 from __future__ import annotations
 
-import argparse
-import os
-import platform
 import statistics
 from collections.abc import Callable
-from pathlib import Path
 
-import kornia
+import frame
 import torch
 import torchvision.transforms.v2 as vision
 from kornia import augmentation as batched
@@ -27,7 +23,6 @@ from torch import Tensor
 from torchvision import tv_tensors
 from tqdm import tqdm
 
-from medkit import record
 from medkit.augment import augment
 from medkit.timing import batch_seconds, synchroniser
 
@@ -148,23 +143,17 @@ def render(row: dict) -> str:
 
 def main() -> None:
     """Read the command line, measure, print, save."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser = frame.command_line(__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--out", type=Path, help="JSON file (default: beside this script)")
     chosen = parser.parse_args()
     torch.manual_seed(0)  # the peers draw from the global generator
-    device = torch.device(chosen.device)
-    machine = record.machine(device)
-    machine["cores"], machine["peers"] = os.cpu_count(), {"kornia": kornia.__version__}
-    if hasattr(os, "getloadavg"):  # on a busy machine threads wait for each other: run it alone
-        machine["load before"] = os.getloadavg()[0]
-    print(f"{IMAGES} x {SIZE}², {machine['threads']} threads, {machine['gpu'] or platform.machine()}")
+    device = frame.device(chosen)
+    machine = frame.machine(device, ("kornia", "monai"))
+    print(f"{IMAGES} x {SIZE}², {frame.title(machine)}")
     row = measure(device, chosen.rounds)
     print(render(row))
-    out = chosen.out or Path(__file__).with_name(f"augment-{chosen.device}.json")
-    record.save({"machine": machine, "images": IMAGES, "size": SIZE, **row}, out)
-    print(f"saved as {out.name}")
+    content = {"machine": machine, "images": IMAGES, "size": SIZE, **row}
+    frame.save(__file__, chosen.out, f"augment-{chosen.device}", content)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,10 @@ rounds, and a ratio above 1 says that medkit is faster. Results are compared bef
 
 from __future__ import annotations
 
-import argparse
-import os
-import platform
 import statistics
 from collections.abc import Callable
-from pathlib import Path
 
+import frame
 import kornia.filters
 import numpy as np
 import scipy.ndimage
@@ -23,7 +20,7 @@ import torch
 import torchvision.transforms.v2.functional as vision
 from tqdm import tqdm
 
-from medkit import denoise, record
+from medkit import denoise
 from medkit.timing import batch_seconds, synchroniser
 
 IMAGES = 32
@@ -128,25 +125,16 @@ def render(rows: list[dict]) -> str:
 
 def main() -> None:
     """Read the command line, measure, print, save."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser = frame.command_line(__doc__)
     parser.add_argument("--quick", action="store_true", help="256 x 256 only, three rounds")
-    parser.add_argument("--out", type=Path, help="JSON file (default: beside this script)")
     chosen = parser.parse_args()
-    device = torch.device(chosen.device)
-    machine = record.machine(device)
-    machine["cores"] = os.cpu_count()
-    if hasattr(os, "getloadavg"):  # on a busy machine threads wait for each other: run it alone
-        machine["load before"] = os.getloadavg()[0]
-    machine["peers"] = {
-        module.__name__.split(".")[0]: module.__version__ for module in (scipy, skimage, kornia)
-    }
-    print(f"{IMAGES} float32 images, {machine['threads']} threads, {machine['gpu'] or platform.machine()}")
+    device = frame.device(chosen)
+    machine = frame.machine(device, ("scipy", "scikit-image", "kornia"))
+    print(f"{IMAGES} float32 images, {frame.title(machine)}")
     rows = measure(device, [256] if chosen.quick else [256, 512, 1024], rounds=3 if chosen.quick else 5)
     print(render(rows))
-    out = chosen.out or Path(__file__).with_name(f"denoise-{chosen.device}.json")
-    record.save({"machine": machine, "images": IMAGES, "rows": rows}, out)
-    print(f"saved as {out.name}")
+    content = {"machine": machine, "images": IMAGES, "rows": rows}
+    frame.save(__file__, chosen.out, f"denoise-{chosen.device}", content)
 
 
 if __name__ == "__main__":

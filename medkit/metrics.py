@@ -1,119 +1,30 @@
 """Eq. 6, 7, 9: first the four counts, then each metric as a function of them.
 
-    tp  truly found        fn  missed
-    fp  falsely found      tn  rightly left alone
+`label_counts` has one entry for each class, `mask_counts` one for each image. A `..._per_class` or
+`..._per_image` gives a number for each entry; what is made of them has a name of its own:
 
-Labels are counted class by class, one class against the rest; masks image by image, pixel by pixel.
+    binary, micro, macro, weighted     averages over classes, each takes any of the `..._per_class`
+    dice, dice_truth_shown, ...        averages over images, side by side in `dice_conventions`
+
 Every result carries how many images stand behind it and by which convention the cases that have no
-answer (0/0) were treated: here they are left out of the mean and counted, never turned into 0 or 1.
+answer (0/0) were treated: left out and counted, never turned into 0 or 1 unless the name says so.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-
-class Counts(NamedTuple):
-    """True and false positives and negatives: four int64 tensors of one shape.
-
-    (K,) from `label_counts`, one entry for each class; (B,) from `mask_counts`, one for each image.
-    """
-
-    tp: Tensor
-    fp: Tensor
-    fn: Tensor
-    tn: Tensor
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A number that can't be quoted without what it means.
-
-    Args:
-        value: the metric; NaN where nothing was left to average.
-        n: images behind the value.
-        n_empty: cases without an answer (0/0), left out of the mean: images for Dice, classes
-            for the class averages.
-        convention: what was averaged over what, for a table's header.
-    """
-
-    value: float
-    n: int
-    n_empty: int
-    convention: str
-
-
-def label_counts(pred: Tensor, target: Tensor, classes: int) -> Counts:
-    """Count for each class how its images were labelled, this class against the rest.
-
-    Args:
-        pred: predicted classes (N,), integers 0 ... K-1: the argmax, not scores.
-        target: true classes (N,), the same.
-        classes: K, also those that no image shows: the Counts have shape (K,).
-
-    Raises:
-        TypeError, ValueError: labels that are no integers; other shapes; outside 0 ... K-1.
-
-    >>> label_counts(torch.tensor([0, 0, 1, 1]), torch.tensor([0, 1, 1, 1]), classes=2).tp
-    tensor([1, 2])
-    """
-    for name, label in (("pred", pred), ("target", target)):
-        if label.is_floating_point() or label.dtype == torch.bool:
-            raise TypeError(
-                f"{name} must be integer labels, got {label.dtype}; take the argmax of the scores"
-            )
-        if label.ndim != 1 or label.shape != target.shape or len(label) == 0:
-            raise ValueError(
-                f"pred and target must have the same shape (N,), N at least 1, got "
-                f"{tuple(pred.shape)} and {tuple(target.shape)}; give one label for each image"
-            )
-        if int(label.min()) < 0 or int(label.max()) >= classes:
-            raise ValueError(
-                f"{name} must lie in 0 ... {classes - 1}, got {int(label.min())} ... "
-                f"{int(label.max())}; check the list of classes"
-            )
-    pairs = target.long() * classes + pred.long()
-    table = torch.bincount(pairs, minlength=classes**2).reshape(classes, classes)  # truth × answer
-    tp = table.diagonal()
-    fp, fn = table.sum(0) - tp, table.sum(1) - tp
-    return Counts(tp, fp, fn, len(pred) - tp - fp - fn)
-
-
-def mask_counts(pred: Tensor, target: Tensor) -> Counts:
-    """Count the pixels of each image.
-
-    Args:
-        pred: predicted masks (B, 1, H, W) or (B, H, W), bool: `logits > 0`.
-        target: true masks of the same shape, bool.
-
-    Returns:
-        Counts of shape (B,), in pixels.
-
-    Raises:
-        TypeError: masks not bool: soft scores give a soft Dice, 255 one above 1, uint8 sums overflow.
-        ValueError: shapes differ, or there is no batch axis.
-
-    >>> square = torch.zeros(1, 4, 4, dtype=torch.bool)
-    >>> square[:, :2, :2] = True
-    >>> mask_counts(square.roll(1, dims=-1), square)
-    Counts(tp=tensor([2]), fp=tensor([2]), fn=tensor([2]), tn=tensor([10]))
-    """
-    for name, mask, fix in (("pred", pred, "logits > 0"), ("target", target, "mask > 0")):
-        if mask.dtype != torch.bool:
-            raise TypeError(f"{name} must be a bool mask, got {mask.dtype}; threshold it, as in {fix}")
-    if pred.shape != target.shape or pred.ndim < 3:
-        raise ValueError(
-            f"pred and target must have the same shape (B, 1, H, W), got {tuple(pred.shape)} and "
-            f"{tuple(target.shape)}; add the batch axis with mask[None]"
-        )
-    pred, target = pred.flatten(1), target.flatten(1)
-    return Counts(
-        (pred & target).sum(1), (pred & ~target).sum(1), (~pred & target).sum(1), (~pred & ~target).sum(1)
-    )
+from medkit._counts import (  # noqa: F401, counting belongs to this page
+    Counts,
+    Metric,
+    label_counts,
+    mask_counts,
+    mean_of_answered,
+    ratio,
+)
 
 
 def accuracy(counts: Counts) -> Metric:
@@ -140,8 +51,141 @@ def balanced_accuracy(counts: Counts) -> Metric:
     >>> balanced_accuracy(label_counts(torch.tensor([0, 0, 0, 0]), torch.tensor([0, 0, 0, 1]), 2)).value
     50.0
     """
-    mean, empty = _mean_of_answered(_ratio(counts.tp, counts.tp + counts.fn))
+    mean, empty = mean_of_answered(recall_per_class(counts))
     return Metric(mean * 100, _images(counts), empty, "percent, mean of the classes' recall")
+
+
+def precision_per_class(counts: Counts) -> Tensor:
+    """Return how much of what was called this class is of it: tp / (tp + fp).
+
+    Args:
+        counts: from `label_counts`.
+
+    Returns:
+        (K,) float64; NaN for a class never predicted.
+    """
+    return ratio(counts.tp, counts.tp + counts.fp)
+
+
+def recall_per_class(counts: Counts) -> Tensor:
+    """Return how much of each class was found (sensitivity): tp / (tp + fn).
+
+    Returns:
+        (K,) float64; NaN for a class that no image shows.
+    """
+    return ratio(counts.tp, counts.tp + counts.fn)
+
+
+def f1_per_class(counts: Counts) -> Tensor:
+    """Return the harmonic mean of precision and recall of each class.
+
+    Eq. 9:  F1 = 2 × precision × recall / (precision + recall) = 2 tp / (2 tp + fp + fn)
+
+    The right-hand side is the same number, and also has an answer (0) for a class that is there
+    but never predicted, where the precision is 0/0. It is Eq. 7 with images in place of pixels.
+
+    Returns:
+        (K,) float64; NaN for a class neither shown nor predicted.
+
+    >>> f1_per_class(label_counts(torch.tensor([0, 0, 1, 1]), torch.tensor([0, 1, 1, 1]), classes=2))
+    tensor([0.6667, 0.8000], dtype=torch.float64)
+    """
+    tp, fp, fn, _ = counts
+    return ratio(2 * tp, 2 * tp + fp + fn)  # Eq. 9
+
+
+def binary(measure: Callable[[Counts], Tensor], counts: Counts, positive: int = 1) -> Metric:
+    """Return a measure of one class against the rest.
+
+    Args:
+        measure: `precision_per_class`, `recall_per_class` or `f1_per_class`.
+        counts: from `label_counts`.
+        positive: the class in question; of healthy 0 and ill 1 it is 1.
+
+    Raises:
+        ValueError: there is no such class.
+
+    >>> counts = label_counts(torch.tensor([0, 0, 1, 1]), torch.tensor([0, 1, 1, 1]), classes=2)
+    >>> binary(recall_per_class, counts).value == 2 / 3, binary(recall_per_class, counts, positive=0).value
+    (True, 1.0)
+    """
+    values = measure(counts)
+    if not 0 <= positive < len(values):
+        raise ValueError(f"positive must lie in 0 ... {len(values) - 1}, got {positive}; name a class")
+    value, empty = float(values[positive]), int(values[positive].isnan())
+    return Metric(value, _images(counts), empty, f"binary: class {positive} against the rest")
+
+
+def micro(measure: Callable[[Counts], Tensor], counts: Counts) -> Metric:
+    """Return a measure of the counts summed over classes: each image counts the same.
+
+    Edge: every false positive of one class is another's false negative, so that with one label an
+    image the micro precision, recall and F1 are all the accuracy, as a share.
+
+    >>> counts = label_counts(torch.tensor([0, 0, 1, 1]), torch.tensor([0, 1, 1, 1]), classes=2)
+    >>> [micro(measure, counts).value for measure in (precision_per_class, recall_per_class, f1_per_class)]
+    [0.75, 0.75, 0.75]
+    """
+    value, empty = mean_of_answered(measure(_summed(counts)))
+    return Metric(value, _images(counts), empty, "micro: of the counts summed over classes")
+
+
+def macro(measure: Callable[[Counts], Tensor], counts: Counts) -> Metric:
+    """Return the mean of a measure over the classes: each class counts the same.
+
+    >>> counts = label_counts(torch.tensor([0, 0, 1, 1]), torch.tensor([0, 1, 1, 1]), classes=2)
+    >>> macro(precision_per_class, counts)
+    Metric(value=0.75, n=4, n_empty=0, convention='macro: mean over classes, 0/0 left out')
+    """
+    mean, empty = mean_of_answered(measure(counts))
+    return Metric(mean, _images(counts), empty, "macro: mean over classes, 0/0 left out")
+
+
+def weighted(measure: Callable[[Counts], Tensor], counts: Counts) -> Metric:
+    """Return the mean of a measure over the classes, each as often as images show it.
+
+    Edge: NaN where no class with an answer is shown, as no weight is left.
+
+    >>> counts = label_counts(torch.tensor([0, 0, 1, 1]), torch.tensor([0, 1, 1, 1]), classes=2)
+    >>> weighted(precision_per_class, counts).value                        # 1/4 × 0.5 + 3/4 × 1
+    0.875
+    """
+    values = measure(counts)
+    weight = (counts.tp + counts.fn) * ~values.isnan()
+    value, empty = ratio(torch.nansum(weight * values), weight.sum()), int(values.isnan().sum())
+    return Metric(float(value), _images(counts), empty, "weighted: by images of each class, 0/0 left out")
+
+
+def f1(counts: Counts) -> Metric:
+    """Average the F1 of Eq. 9 over the classes (macro): each class counts the same.
+
+    The mean of the classes' F1, not `f1_of_means`. The paper doesn't say how it averages; the
+    micro average would only repeat the accuracy.
+
+    Returns:
+        Metric, value 0 to 1; classes neither shown nor predicted are left out and counted.
+
+    >>> round(f1(label_counts(torch.tensor([0, 0, 1, 1]), torch.tensor([0, 1, 1, 1]), 2)).value, 4)
+    0.7333
+    """
+    return macro(f1_per_class, counts)
+
+
+def f1_of_means(counts: Counts) -> Metric:
+    """Return the F1 of the mean precision and the mean recall over classes, also called macro F1.
+
+    Never below `f1` where every class has both, and up to 0.5 above it. n_empty counts the classes
+    that lack either of the two; where both means are 0 their harmonic mean is 0.
+
+    Reference: J. Opitz and S. Burst, "Macro F1 and Macro F1", arXiv:1911.03347.
+
+    >>> round(f1_of_means(label_counts(torch.tensor([0, 0, 1, 1]), torch.tensor([0, 1, 1, 1]), 2)).value, 4)
+    0.7895
+    """
+    precision, recall = precision_per_class(counts), recall_per_class(counts)
+    value = 2 / (1 / precision.nanmean() + 1 / recall.nanmean())  # 1/0 is inf, and 2/inf is 0
+    empty = int((precision.isnan() | recall.isnan()).sum())
+    return Metric(float(value), _images(counts), empty, "F1 of the classes' mean precision and recall")
 
 
 def dice_per_image(counts: Counts) -> Tensor:
@@ -161,14 +205,25 @@ def dice_per_image(counts: Counts) -> Tensor:
     (tensor([nan], dtype=torch.float64), tensor([0.], dtype=torch.float64))
     """
     tp, fp, fn, _ = counts
-    return _ratio(2 * tp, (tp + fp) + (tp + fn))  # Eq. 7
+    return ratio(2 * tp, (tp + fp) + (tp + fn))  # Eq. 7
+
+
+def iou_per_image(counts: Counts) -> Tensor:
+    """Return overlap / union of each image's two masks, (B,): Dice / (2 - Dice), never above Dice."""
+    tp, fp, fn, _ = counts
+    return ratio(tp, tp + fp + fn)
+
+
+def iou(counts: Counts) -> Metric:
+    """Average the intersection over union (Jaccard index) as `dice` averages the Dice."""
+    return _skipping(iou_per_image(counts))
 
 
 def dice(counts: Counts) -> Metric:
     """Average the Dice of Eq. 7 over the images in which either mask has a pixel (`mask_counts`).
 
     Misses (a lesion, nothing predicted) and false alarms count as 0; images with both masks empty
-    are left out and counted. Other conventions give other numbers for the same masks.
+    are left out and counted. Other conventions give other numbers: see `dice_conventions`.
 
     Returns:
         Metric, value 0 to 1; NaN where all images are empty.
@@ -177,123 +232,59 @@ def dice(counts: Counts) -> Metric:
     >>> dice(counts)                            # 4 / 8, a false alarm, and one with no answer
     Metric(value=0.25, n=2, n_empty=1, convention='mean over images, both empty left out')
     """
-    mean, empty = _mean_of_answered(dice_per_image(counts))
-    return Metric(mean, len(counts.tp) - empty, empty, "mean over images, both empty left out")
+    return _skipping(dice_per_image(counts))
 
 
-def f1_per_class(counts: Counts) -> Tensor:
-    """Return the harmonic mean of precision and recall of each class.
+def dice_truth_shown(counts: Counts) -> Metric:
+    """Average over the images with a true mask: false alarms on healthy images go unseen."""
+    shown = counts.tp + counts.fn > 0
+    n, value = int(shown.sum()), float(dice_per_image(counts)[shown].mean())
+    return Metric(value, n, len(shown) - n, "mean over images, empty truth left out")
 
-    Eq. 9:  F1 = 2 × precision × recall / (precision + recall) = 2 tp / (2 tp + fp + fn)
 
-    The right-hand side is the same number, and also has an answer (0) for a class that is there
-    but never predicted, where the precision is 0/0. It is Eq. 7 with images in place of pixels.
+def dice_empty_one(counts: Counts) -> Metric:
+    """Average over all images; both masks empty counts as 1, a healthy image rightly left alone."""
+    return _filled(dice_per_image(counts), 1)
 
-    Args:
-        counts: from `label_counts`.
 
-    Returns:
-        (K,) float64; NaN for a class neither shown nor predicted.
+def dice_empty_zero(counts: Counts) -> Metric:
+    """Average over all images; both masks empty counts as 0, as 0 / (0 + ε) does."""
+    return _filled(dice_per_image(counts), 0)
 
-    >>> f1_per_class(label_counts(torch.tensor([0, 0, 1, 1]), torch.tensor([0, 1, 1, 1]), classes=2))
-    tensor([0.6667, 0.8000], dtype=torch.float64)
+
+def dice_pooled(counts: Counts) -> Metric:
+    """Return the Dice of all images' pixels as if they were one image: large lesions dominate."""
+    value, empty = float(dice_per_image(_summed(counts))), int(dice_per_image(counts).isnan().sum())
+    return Metric(value, len(counts.tp), empty, "pooled: of the pixels of all images")
+
+
+def dice_conventions(counts: Counts) -> tuple[Metric, Metric, Metric, Metric, Metric]:
+    """Return the Dice of the same masks by each convention of the field, side by side.
+
+    Skipping the empty is read in two ways, so that the four conventions give five numbers: both
+    masks empty left out (`dice`) · empty truth left out · both empty = 1 · both empty = 0 · pooled.
+
+    >>> counts = Counts(*torch.tensor([[2, 0, 0], [2, 3, 0], [2, 0, 0], [10, 13, 16]]))
+    >>> [round(metric.value, 3) for metric in dice_conventions(counts)]
+    [0.25, 0.5, 0.5, 0.167, 0.364]
     """
-    tp, fp, fn, _ = counts
-    return _ratio(2 * tp, 2 * tp + fp + fn)  # Eq. 9
+    conventions = (dice, dice_truth_shown, dice_empty_one, dice_empty_zero, dice_pooled)
+    return tuple(convention(counts) for convention in conventions)
 
 
-def f1(counts: Counts) -> Metric:
-    """Average the F1 of Eq. 9 over the classes (macro): each class counts the same.
-
-    The mean of the classes' F1, not the F1 of their mean precision and mean recall. The paper
-    doesn't say how it averages; the micro average would only repeat the accuracy.
-
-    Args:
-        counts: from `label_counts`.
-
-    Returns:
-        Metric, value 0 to 1; classes neither shown nor predicted are left out and counted.
-
-    >>> round(f1(label_counts(torch.tensor([0, 0, 1, 1]), torch.tensor([0, 1, 1, 1]), 2)).value, 4)
-    0.7333
-    """
-    mean, empty = _mean_of_answered(f1_per_class(counts))
-    return Metric(mean, _images(counts), empty, "macro: mean of the classes' F1, absent left out")
+def _skipping(each: Tensor) -> Metric:
+    mean, empty = mean_of_answered(each)
+    return Metric(mean, len(each) - empty, empty, "mean over images, both empty left out")
 
 
-def auroc(score: Tensor, target: Tensor) -> Metric:
-    """Return how often a positive image scores above a negative one; ties count half.
-
-    AUROC = (R - n₁ (n₁ + 1) / 2) / (n₁ n₀),  R = sum of the positives' ranks
-
-    Args:
-        score: (N,) floating point: a probability or logit, not the decided label.
-        target: (N,) bool, True for the positive class.
-
-    Returns:
-        Metric, value 0 to 1, 0.5 by chance; NaN (n_empty 1) where one of the two classes is missing.
-
-    Raises:
-        TypeError, ValueError: scores already decided, or NaN; target not bool; shapes differ.
-
-    Reference: J. A. Hanley and B. J. McNeil, Radiology 143, 1982.
-
-    >>> auroc(torch.tensor([0.1, 0.4, 0.35, 0.8]), torch.tensor([False, False, True, True])).value
-    0.75
-    """
-    _check_scores(score, target, 1, torch.bool, "bool, True for the positive class")
-    positive = int(target.sum())
-    pairs = positive * (len(target) - positive)
-    _, place, ties = score.unique(return_inverse=True, return_counts=True)
-    rank = (ties.cumsum(0) - (ties - 1) / 2.0).double()[place]  # of equal scores: their mean rank
-    above = float(rank[target].sum()) - positive * (positive + 1) / 2
-    value = above / pairs if pairs else float("nan")
-    return Metric(value, len(target), int(pairs == 0), "positive above negative, ties half")
+def _filled(each: Tensor, answer: int) -> Metric:
+    value, empty = float(each.nan_to_num(answer).mean()), int(each.isnan().sum())
+    return Metric(value, len(each), empty, f"mean over images, both empty = {answer}")
 
 
-def auroc_macro(score: Tensor, target: Tensor) -> Metric:
-    """Average the AUROC over the classes, each against the rest.
-
-    Args:
-        score: (N, K) floating point, one column for each class: probabilities.
-        target: (N,) int64, 0 ... K-1.
-
-    Returns:
-        Metric; classes that no image or every image shows are left out and counted.
-
-    >>> auroc_macro(torch.eye(3), torch.tensor([0, 1, 2])).value
-    1.0
-    """
-    _check_scores(score, target, 2, torch.int64, "int64 labels")
-    classes = range(score.shape[1])
-    each = torch.tensor([auroc(score[:, c], target == c).value for c in classes], dtype=torch.float64)
-    mean, empty = _mean_of_answered(each)
-    return Metric(mean, len(target), empty, "macro: mean of the classes' AUROC, each against the rest")
-
-
-def _ratio(part: Tensor, whole: Tensor) -> Tensor:
-    return part.double() / whole.double()  # 0/0 is NaN
-
-
-def _mean_of_answered(values: Tensor) -> tuple[float, int]:
-    return float(values.nanmean()), int(values.isnan().sum())
+def _summed(counts: Counts) -> Counts:
+    return Counts(*(count.sum()[None] for count in counts))
 
 
 def _images(counts: Counts) -> int:
     return int(sum(count[0] for count in counts))  # the four counts of any class sum to N
-
-
-def _check_scores(score: Tensor, target: Tensor, axes: int, dtype: torch.dtype, what: str) -> None:
-    if not score.is_floating_point():
-        raise TypeError(
-            f"score must be floating point, got {score.dtype}; give probabilities, labels hide the order"
-        )
-    if target.dtype != dtype:
-        raise TypeError(f"target must be {what}, got {target.dtype}; compare it with a class first")
-    if score.ndim != axes or target.shape != score.shape[:1]:
-        raise ValueError(
-            f"score must be {('(N,)', '(N, K)')[axes - 1]} and target (N,), got {tuple(score.shape)} and "
-            f"{tuple(target.shape)}; give one target for each score"
-        )
-    if score.isnan().any():
-        raise ValueError(f"score must hold no NaN, got {int(score.isnan().sum())}; NaN has no rank")

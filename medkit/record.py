@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 import math
 import platform
-import tempfile
 from pathlib import Path
 
 import torch
 
 import medkit
 from medkit._check import MedkitInputError
-from medkit._files import write_whole
+from medkit._files import try_writing, write_whole
 
 
 def machine(device: torch.device) -> dict:
@@ -47,9 +46,7 @@ def check_writable(path: Path) -> None:
         MedkitInputError: the folder can't be made or written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
+        try_writing(path.parent)
     except OSError as error:
         raise MedkitInputError(
             path, f"can't be written ({error.strerror})", "name another file with --out"

@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from medkit import denoise, metrics, normalise, record, table
+from medkit import denoise, metrics, normalise, record, scores, table
 from medkit._check import MedkitInputError
 from medkit.blocks import parameter_count
 from medkit.data import folder, phantom, public, where
@@ -106,9 +106,9 @@ def evaluate(model: nn.Module, data: ImageSet, image: Tensor) -> dict[str, dict 
     found = {
         "accuracy": metrics.accuracy(counts),
         "balanced_accuracy": metrics.balanced_accuracy(counts),
-        "auroc": metrics.auroc(probability[:, 1], truth == 1)
+        "auroc": scores.auroc(probability[:, 1], truth == 1)
         if two_classes
-        else metrics.auroc_macro(probability, truth),
+        else scores.auroc_macro(probability, truth),
         "f1": metrics.f1(counts),
         "dice": None if data.mask is None else metrics.dice(metrics.mask_counts(mask > 0, data.mask)),
     }

@@ -1,43 +1,29 @@
 """Table 3: the training run, as a loop that can be read aloud.
 
 All images lie on the device from the start, so there are no worker processes. The order of the
-images is keyed by (seed, epoch) alone: the same seed, device and number of threads give the same
-weights, bit for bit on a CPU, whatever else drew random numbers in between.
+images, how they are moved and what dropout drops are keyed by (seed, epoch, step): the same seed,
+device and number of threads give the same weights, bit for bit on a CPU, whatever else drew random
+numbers in between, and whether or not the run was stopped and went on.
 """
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from medkit._check import check_finite, check_image
-from medkit.losses import Losses, total_loss
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to train. The first three are the paper's Table 3, the weights are ours."""
-
-    batch_size: int = 32  # images a step (Table 3); the last step of an epoch takes what is left
-    learning_rate: float = 1e-3  # of Adam (Table 3), constant over the run
-    epochs: int = 50  # times that every image is seen (Table 3)
-    label_weight: float = 1.0  # of the cross-entropy
-    dice_weight: float = 1.0  # of the soft Dice loss
-    bce_weight: float = 1.0  # of the masks' binary cross-entropy
-
-    def __post_init__(self):
-        for field in ("batch_size", "epochs"):
-            if getattr(self, field) < 1:
-                raise ValueError(f"{field} must be 1 or more, got {getattr(self, field)}; see Table 3")
-        if not 0 < self.learning_rate < math.inf:
-            raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}; see Table 3")
+from medkit import processes
+from medkit._check import check_image
+from medkit._interrupt import watch
+from medkit.history import History
+from medkit.resume import Keeper, State
+from medkit.settings import Settings
+from medkit.step import Images, key, learn
 
 
 def fit(
@@ -49,11 +35,13 @@ def fit(
     *,
     seed: int,
     scored: Tensor | None = None,
-    on_epoch: Callable[[int, nn.Module], None] | None = None,
+    on_epoch: Callable[[int, nn.Module], dict | None] | None = None,
     at_epochs: Collection[int] | None = None,
+    folder: Path | None = None,
+    best: str | None = None,
     progress: Callable | None = tqdm,
     title: str = "training",
-) -> list[dict]:
+) -> History:
     """Train a model in place.
 
     Args:
@@ -62,50 +50,67 @@ def fit(
         label: (N,) int64.
         mask: (N, 1, H, W) bool; None trains the label head alone.
         settings: Table 3.
-        seed: decides the order of the images. The initial weights are the caller's.
+        seed: decides the order of the images and all else that is drawn. The initial weights are
+            the caller's.
         scored: (N,) bool, False for images whose label must not be used; None: all count.
-        on_epoch: called as on_epoch(epoch, model) to evaluate; its time is not in the epoch's seconds.
+        on_epoch: called as on_epoch(epoch, model) to evaluate; its time is not in the epoch's
+            seconds. The dict of numbers that it may return joins the epoch's row.
         at_epochs: the epochs (from 1) after which it is called; None: after each.
+        folder: keeps checkpoints, after each epoch and once a minute. Called again with the same
+            folder, a run goes on where it was, to the very same bits; a finished one returns at once.
+        best: a number that `on_epoch` returns, on validation data: the weights with the largest are
+            kept in the folder as best-*.safetensors, for `medkit.checkpoint.load_weights`.
         progress: makes the bar, with tqdm's interface; None: no bar.
         title: what the bar says before the epoch.
 
     Returns:
-        one row for each epoch: epoch, loss, label, dice, bce (means over images as they were
-        met, while the weights moved; dice and bce None without masks) and seconds.
+        a row for each epoch, and notes on what was unusual.
 
-    Edge: the model is left in evaluation mode.
+    Edge: the model is left in evaluation mode. Out of memory, a batch is worked off in halves,
+        quarters ... whose gradients add up: the same step within rounding, unless there is
+        BatchNorm; a note says so. With several processes each takes its share (`processes`).
 
     Raises:
         ValueError: tensors that don't fit together, or NaN in an image.
-        FloatingPointError: the loss became NaN or infinite; the message names epoch, step and
-            images, and that step is not taken.
+        FloatingPointError: loss or gradient became NaN or infinite; the message names epoch, step
+            and images. That step is not taken, and neither checkpoint nor best is touched.
+        Interrupted: a KeyboardInterrupt, after the step under way, and after a checkpoint.
+        MedkitInputError: the folder can't be written, is damaged, or holds another run.
     """
-    scored = torch.ones_like(label, dtype=torch.bool) if scored is None else scored
-    _check_set(image, label, mask, scored)
+    everybody = torch.ones_like(label, dtype=torch.bool)
+    data = Images(image, label, mask, everybody if scored is None else scored)
+    _check_set(data, model)
+    processes.start_alike(model)
+    if settings.channels_last:
+        model.to(memory_format=torch.channels_last)
+    forward = torch.compile(model) if settings.compile else model
     optimiser = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
-    steps = math.ceil(len(image) / settings.batch_size)
-    history = []
-    with (progress or _Silent)(total=settings.epochs * steps, desc=title, unit="step") as bar:
-        for epoch in range(1, settings.epochs + 1):
+    keeper = Keeper(folder, model, optimiser, best, {"seed": seed, "settings": settings, "images": data})
+    state = keeper.resume() or State()
+    steps = settings.epochs * math.ceil(len(image) / settings.batch_size)
+    bar_of = progress if progress and processes.rank() == 0 else _Silent
+    with bar_of(total=steps, initial=state.steps, desc=title, unit="step") as bar, watch() as interrupt:
+        while state.epoch <= settings.epochs:
             model.train()
-            start, mean = time.perf_counter(), _Mean()
-            order = epoch_order(len(image), seed, epoch).to(image.device)
-            for step, batch in enumerate(order.split(settings.batch_size), start=1):
-                truth = label[batch], None if mask is None else mask[batch], scored[batch]
-                loss = _loss(model(image[batch]), *truth, settings)
-                numbers = _numbers(loss)
-                _stop_unless_finite(numbers, epoch, step, batch)
-                mean.add(numbers, len(batch))
-                optimiser.zero_grad()
-                loss.total.backward()
+            batches = epoch_order(len(image), seed, state.epoch).split(settings.batch_size)
+            for batch in batches[state.step :]:
+                start = time.perf_counter()
+                losses = learn(forward, optimiser, data, batch, settings, state, seed)
                 optimiser.step()
-                bar.set_postfix_str(f"epoch {epoch}/{settings.epochs}, loss {mean.row()['loss']:.3f}", False)
+                state.add(losses, len(batch), time.perf_counter() - start)
+                bar.set_postfix_str(_postfix(state, settings), False)
                 bar.update()
-            history.append({"epoch": epoch, **mean.row(), "seconds": time.perf_counter() - start})
-            model.eval()
-            if on_epoch is not None and (at_epochs is None or epoch in at_epochs):
-                on_epoch(epoch, model)
-    return history
+                keeper.save_now_and_then(state)
+                if processes.anyone(interrupt.asked):
+                    keeper.stop(state)
+            row = state.row()
+            if on_epoch is not None and (at_epochs is None or state.epoch in at_epochs):
+                row |= _evaluate(on_epoch, state, model, interrupt, keeper)
+            keeper.keep_best(state, row)
+            state.next_epoch(row)
+            keeper.save(state)
+    model.eval()
+    return state.history
 
 
 def epoch_order(count: int, seed: int, epoch: int) -> Tensor:
@@ -116,8 +121,7 @@ def epoch_order(count: int, seed: int, epoch: int) -> Tensor:
     >>> epoch_order(5, seed=0, epoch=1).sort().values
     tensor([0, 1, 2, 3, 4])
     """
-    digest = hashlib.sha256(f"order of seed {seed}, epoch {epoch}".encode()).digest()
-    generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+    generator = torch.Generator().manual_seed(key(f"order of seed {seed}, epoch {epoch}"))
     return torch.randperm(count, generator=generator)
 
 
@@ -140,31 +144,30 @@ def predict(model: nn.Module, image: Tensor, batch_size: int = 128):
     return type(parts[0])(*(torch.cat(field) for field in zip(*parts)))
 
 
-def _loss(prediction, label: Tensor, mask: Tensor | None, scored: Tensor, settings: Settings) -> Losses:
-    weights = {part: getattr(settings, part) for part in ("label_weight", "dice_weight", "bce_weight")}
-    return total_loss(prediction.label, prediction.mask, label, mask, scored, **weights)
+def _evaluate(on_epoch, state: State, model: nn.Module, interrupt, keeper: Keeper) -> dict:
+    """Let the caller measure, in the first process alone; an interrupt need not wait for the end of it."""
+    if processes.rank() > 0:
+        return {}
+    model.eval()
+    interrupt.at_once = True
+    try:
+        measured = on_epoch(state.epoch, model)
+    except KeyboardInterrupt:
+        keeper.stop(state)
+    finally:
+        interrupt.at_once = False
+    if not isinstance(measured, dict | None):
+        got = type(measured).__name__
+        raise TypeError(f"on_epoch must return a dict of numbers or None, got {got}; see fit")
+    return measured or {}
 
 
-def _numbers(loss: Losses) -> dict[str, float]:
-    """Fetch the parts of the loss from the device, all in one go: each fetch waits for it."""
-    parts = {name: value for name, value in loss._asdict().items() if value is not None}
-    return dict(zip(parts, torch.stack([value.detach() for value in parts.values()]).tolist()))
-
-
-class _Mean:
-    """The mean of each part of the loss over images, not over batches, which may be unequal."""
-
-    def __init__(self):
-        self.sums, self.count = {}, 0
-
-    def add(self, numbers: dict[str, float], count: int) -> None:
-        self.count += count
-        for name, number in numbers.items():
-            self.sums[name] = self.sums.get(name, 0.0) + number * count
-
-    def row(self) -> dict[str, float | None]:
-        mean = {name: total / self.count for name, total in self.sums.items()}
-        return {"loss": mean["total"], **{name: mean.get(name) for name in ("label", "dice", "bce")}}
+def _postfix(state: State, settings: Settings) -> str:
+    """Return what the bar says: where, the loss so far, and what was measured last."""
+    text = f"epoch {state.epoch}/{settings.epochs}, loss {state.row()['loss']:.3f}"
+    before = state.history[-1] if len(state.history) else {}
+    found = [(name, value) for name, value in before.items() if name not in state.row()]
+    return text + "".join(f", {name} {value:.3f}" for name, value in found if isinstance(value, float))
 
 
 class _Silent:
@@ -186,25 +189,19 @@ class _Silent:
         pass
 
 
-def _stop_unless_finite(numbers: dict[str, float], epoch: int, step: int, batch: Tensor) -> None:
-    if not math.isfinite(numbers["total"]):
-        parts = ", ".join(f"{name} {number:.4g}" for name, number in numbers.items())
-        raise FloatingPointError(
-            f"loss must be finite, got {parts} in epoch {epoch}, step {step}, "
-            f"images {batch.tolist()}; lower the learning rate or look at these images"
-        )
-
-
-def _check_set(image: Tensor, label: Tensor, mask: Tensor | None, scored: Tensor) -> None:
+def _check_set(data: Images, model: nn.Module) -> None:
+    image, n = data.image, len(data.image)
     check_image(image)
-    check_finite(image)
-    n = len(image)
+    if not torch.isfinite(torch.stack(torch.aminmax(image))).all():
+        broken = (~image.isfinite().flatten(1).all(1)).nonzero().flatten().tolist()
+        raise ValueError(f"image must be finite, got NaN or infinity before step 1, images {broken}; mend or drop them")
     wanted = {
-        "label": (label, (n,), torch.int64),
-        "scored": (scored, (n,), torch.bool),
-        "mask": (mask, (n, 1, *image.shape[-2:]), torch.bool),
+        "label": ((n,), torch.int64),
+        "scored": ((n,), torch.bool),
+        "mask": ((n, 1, *image.shape[-2:]), torch.bool),
     }
-    for name, (tensor, shape, dtype) in wanted.items():
+    for name, (shape, dtype) in wanted.items():
+        tensor = getattr(data, name)
         if tensor is None:
             continue
         if tuple(tensor.shape) != shape or tensor.dtype != dtype:
@@ -217,3 +214,5 @@ def _check_set(image: Tensor, label: Tensor, mask: Tensor | None, scored: Tensor
                 f"{name} must be on {image.device} like image, got {tensor.device}; "
                 f"move the whole set with .to(device)"
             )
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise ValueError("model must have a weight that learns, got none; thaw a stage, or leave fit out")

@@ -17,12 +17,14 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 # A module may import what stands on a floor below its own, or beside it in the same folder.
 FLOORS = [
-    {"", "_border", "_check", "_files", "paper", "packages"},
-    {"denoise", "normalise", "augment", "attention", "transfer", "metrics", "intervals", "timing"},
-    {"blocks", "data", "losses"},
-    {"models", "training", "cost"},
+    {"", "_border", "_check", "_counts", "_files", "_interrupt", "history", "paper", "packages"},
+    {"denoise", "normalise", "augment", "attention", "transfer", "metrics", "scores", "intervals", "timing"},
+    {"blocks", "data", "losses", "settings", "checkpoint", "processes"},
+    {"models", "cost", "resume"},
+    {"step"},
+    {"training"},
     {"record", "table"},
-    {"reproduce", "exercises", "figure", "install"},
+    {"reproduce", "pretrain", "exercises", "figure", "install"},
     {"lesson", "environment"},
     {"widgets", "doctor"},
     {"__main__"},
@@ -35,16 +37,20 @@ EQUATION_HOMES = {
 NO_NOTEBOOK = {  # modules that no notebook is about, and why
     "_border": "part of denoise",
     "_check": "errors, shown where they happen",
-    "_files": "one function, shown nowhere",
+    "_counts": "part of metrics",
+    "_files": "two functions, shown nowhere",
+    "_interrupt": "part of training",
     "attention": "its notebook comes with the course",
     "augment": "its notebook comes with the course",
     "blocks": "shown with the models",
+    "checkpoint": "part of training",
     "cost": "shown with the models",
     "data": "every notebook uses it",
     "doctor": "part of the launcher",
     "environment": "part of the launcher",
     "exercises": "every notebook uses it",
     "figure": "every notebook uses it",
+    "history": "part of training",
     "install": "part of the launcher",
     "intervals": "shown with the metrics",
     "lesson": "every notebook uses it",
@@ -53,8 +59,14 @@ NO_NOTEBOOK = {  # modules that no notebook is about, and why
     "models": "its notebook comes with the course",
     "packages": "part of the launcher",
     "paper": "a table, not a lesson",
+    "pretrain": "shown with transfer",
+    "processes": "part of training",
     "record": "part of reproduce",
     "reproduce": "its notebook comes with the experiment",
+    "resume": "part of training",
+    "scores": "shown with the metrics",
+    "settings": "part of training",
+    "step": "part of training",
     "table": "part of reproduce",
     "timing": "its notebook comes with the course",
     "training": "its notebook comes with the course",
@@ -178,11 +190,18 @@ def test_notebooks_are_numbered_without_a_gap():
     assert [path.stem[:2] for path in NOTEBOOKS] == [f"{i:02d}" for i in range(len(NOTEBOOKS))]
 
 
+def code_lines(function: ast.FunctionDef) -> int:
+    """Count a function's lines without its docstring, which must say all that there is to say."""
+    first = function.body[0]
+    docstring = first.end_lineno - first.lineno + 1 if ast.get_docstring(function) else 0
+    return function.end_lineno - function.lineno - docstring
+
+
 def overlong(source: str, path: str = "") -> list[str]:
     faults = [f"{path} has over 300 lines"] if source.count("\n") > 300 else []
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.FunctionDef) and node.end_lineno - node.lineno > 70:
-            faults.append(f"{path}:{node.lineno} {node.name} has over 70 lines")
+        if isinstance(node, ast.FunctionDef) and code_lines(node) > 50:
+            faults.append(f"{path}:{node.lineno} {node.name} has over 50 lines of code")
     return faults
 
 
@@ -192,14 +211,15 @@ def test_a_file_fits_in_a_head(path):
 
 
 def test_a_file_fits_in_a_head_can_fail():
-    assert overlong("x = 1\n" * 301) and overlong("def f():\n" + "    x = 1\n" * 72)
+    assert overlong("x = 1\n" * 301) and overlong("def f():\n" + "    x = 1\n" * 51)
+    assert not overlong("def f():\n    '''" + "said\n" * 40 + "'''\n" + "    x = 1\n" * 49)
 
 
 FORBIDDEN = {
     r"\bpickle\b|\bjoblib\b|allow_pickle=True": "loads code with data",
     r"\beval\(|(?<!\.)\bexec\(": "runs text",
     r"shell=True|extractall\(": "trusts text or archives",
-    r"torch\.load\((?!.*weights_only=True)": "loads code with weights",
+    r"(?<!safetensors\.)torch\.load\((?!.*weights_only=True)": "loads code with weights",
     r"\btime\.time\(\)": "is no clock for durations",
     r"np\.random\.(?!default_rng|Generator)|torch\.seed\(|torch\.rand\w*\((?!.*generator)": "draws from a global generator",
     r"warnings\.warn\(": "warns and carries on",

@@ -1,22 +1,37 @@
 """Eq. 6, 7 and 9."""
 
+import dataclasses
 import math
 
 import pytest
 import torch
 
+from medkit._counts import mean_of_answered, ratio
 from medkit.metrics import (
     Counts,
+    Metric,
     accuracy,
-    auroc,
-    auroc_macro,
     balanced_accuracy,
+    binary,
     dice,
+    dice_conventions,
+    dice_empty_one,
+    dice_empty_zero,
     dice_per_image,
+    dice_pooled,
+    dice_truth_shown,
     f1,
+    f1_of_means,
     f1_per_class,
+    iou,
+    iou_per_image,
     label_counts,
+    macro,
     mask_counts,
+    micro,
+    precision_per_class,
+    recall_per_class,
+    weighted,
 )
 
 hypothesis = pytest.importorskip("hypothesis")
@@ -27,6 +42,19 @@ drawn = settings(derandomize=True, deadline=None, max_examples=60)
 # Truth 4 cats, 3 dogs, 1 fox; no newt is shown or predicted.
 TARGET = torch.tensor([0, 0, 0, 0, 1, 1, 1, 2])
 PRED = torch.tensor([0, 0, 0, 1, 1, 1, 0, 1])
+MEASURES = (precision_per_class, recall_per_class, f1_per_class)
+
+# Six images of 16 pixels: half overlaps · most overlaps · missed · false alarm · both empty, twice.
+IMAGES = Counts(
+    *torch.tensor([[2, 5, 0, 0, 0, 0], [1, 1, 0, 3, 0, 0], [3, 0, 4, 0, 0, 0], [10, 10, 12, 13, 16, 16]])
+)
+
+
+def healthy_or_ill():
+    """Truth 4 ill of 10; 3 found, 1 missed, 2 false alarms."""
+    target = torch.tensor([1, 1, 1, 1, 0, 0, 0, 0, 0, 0])
+    pred = torch.tensor([1, 1, 1, 0, 1, 1, 0, 0, 0, 0])
+    return label_counts(pred, target, classes=2)
 
 
 def draw_labels(seed, n=30, classes=4):
@@ -58,6 +86,70 @@ def test_hand_labels():
     assert (f1(counts).n, f1(counts).n_empty) == (8, 1)
     assert (balanced_accuracy(counts).n, balanced_accuracy(counts).n_empty) == (8, 1)
     assert (accuracy(counts).n, accuracy(counts).n_empty) == (8, 0)
+    assert precision_per_class(counts)[:2].tolist() == [3 / 4, 2 / 4]
+    assert precision_per_class(counts)[2:].isnan().all()  # fox and newt were never predicted
+    assert recall_per_class(counts)[:3].tolist() == [3 / 4, 2 / 3, 0] and recall_per_class(counts)[3].isnan()
+    assert f1_per_class(counts)[3].isnan()
+    assert {each.dtype for each in (measure(counts) for measure in MEASURES)} == {torch.float64}
+
+
+def test_hand_averages_over_classes():
+    """Four averages, and the second macro F1, of the same labels: the header tells them apart."""
+    counts = label_counts(PRED, TARGET, classes=4)
+    expected = {  # precision 3/4, 2/4, -, -; recall 3/4, 2/3, 0, -; F1 6/8, 4/7, 0, -; truth 4, 3, 1, 0
+        micro: (5 / 8, 5 / 8, 5 / 8),
+        macro: ((3 / 4 + 1 / 2) / 2, (3 / 4 + 2 / 3) / 3, (6 / 8 + 4 / 7) / 3),
+        weighted: ((4 * 3 / 4 + 3 / 2) / 7, (3 + 2) / 8, (4 * 6 / 8 + 3 * 4 / 7) / 8),
+    }
+    empty = {micro: (0, 0, 0), macro: (2, 1, 1), weighted: (2, 1, 1)}
+    header = {
+        micro: "micro: of the counts summed over classes",
+        macro: "macro: mean over classes, 0/0 left out",
+        weighted: "weighted: by images of each class, 0/0 left out",
+    }
+    for average, values in expected.items():
+        for measure, value, n_empty in zip(MEASURES, values, empty[average], strict=True):
+            result = average(measure, counts)
+            assert result == Metric(pytest.approx(value, abs=1e-15), 8, n_empty, header[average])
+    assert f1(counts) == macro(f1_per_class, counts)
+
+
+def test_hand_binary():
+    counts = healthy_or_ill()
+    ill = [binary(measure, counts) for measure in MEASURES]
+    assert [result.value for result in ill] == pytest.approx([3 / 5, 3 / 4, 6 / 9], abs=1e-15)
+    assert ill[0] == Metric(0.6, 10, 0, "binary: class 1 against the rest")
+    healthy = [binary(measure, counts, positive=0) for measure in MEASURES]  # the wrong class of two
+    assert [result.value for result in healthy] == pytest.approx([4 / 5, 4 / 6, 8 / 11], abs=1e-15)
+    assert healthy[0].convention == "binary: class 0 against the rest"
+    never = binary(precision_per_class, label_counts(PRED, TARGET, 4), positive=2)
+    assert math.isnan(never.value) and (never.n, never.n_empty) == (8, 1)
+
+
+def test_hand_two_macro_f1():
+    """The mean of F1s is not the F1 of means; the second flatters errors that go one way."""
+    counts = healthy_or_ill()
+    assert f1(counts).value == pytest.approx((6 / 9 + 8 / 11) / 2, abs=1e-15)
+    precision, recall = (3 / 5 + 4 / 5) / 2, (3 / 4 + 4 / 6) / 2
+    expected = 2 * precision * recall / (precision + recall)
+    header = "F1 of the classes' mean precision and recall"
+    assert f1_of_means(counts) == Metric(pytest.approx(expected, abs=1e-15), 10, 0, header)
+    counts = label_counts(PRED, TARGET, 4)
+    precision, recall = (3 / 4 + 1 / 2) / 2, (3 / 4 + 2 / 3) / 3
+    expected = 2 * precision * recall / (precision + recall)
+    assert f1_of_means(counts) == Metric(pytest.approx(expected, abs=1e-15), 8, 2, header)
+    assert f1_of_means(counts).value - f1(counts).value > 0.09
+    wrong = label_counts(torch.tensor([1, 1, 0]), torch.tensor([0, 0, 1]), 2)
+    assert f1_of_means(wrong) == Metric(0.0, 3, 0, header)
+    # Everything called 0: precision (1/2, -), recall (1, 0); the means are 1/2 and 1/2.
+    lazy = label_counts(torch.tensor([0, 0]), torch.tensor([0, 1]), 2)
+    assert f1_of_means(lazy) == Metric(0.5, 2, 1, header) and f1(lazy).value == pytest.approx(1 / 3)
+
+
+def test_hand_headers_of_percentages():
+    counts = label_counts(PRED, TARGET, 4)
+    assert accuracy(counts).convention == "percent of images"
+    assert balanced_accuracy(counts).convention == "percent, mean of the classes' recall"
 
 
 def test_hand_masks():
@@ -72,7 +164,33 @@ def test_hand_masks():
     assert each[:3] == [0.5, 0.0, 0.0] and math.isnan(each[3])
     result = dice(counts)
     assert (result.value, result.n, result.n_empty) == (pytest.approx(0.5 / 3), 3, 1)
-    assert "both empty left out" in result.convention
+    assert result.convention == "mean over images, both empty left out"
+
+
+def test_hand_iou():
+    each = iou_per_image(IMAGES)
+    assert each[:4].tolist() == [2 / 6, 5 / 6, 0, 0] and each[4:].isnan().all()
+    expected = (2 / 6 + 5 / 6) / 4
+    assert iou(IMAGES) == Metric(pytest.approx(expected), 4, 2, "mean over images, both empty left out")
+    assert dice(IMAGES).value - iou(IMAGES).value > 0.05
+
+
+def test_hand_five_dice_of_the_same_masks():
+    each = dice_per_image(IMAGES)
+    assert each[:4].tolist() == [4 / 8, 10 / 11, 0, 0] and each[4:].isnan().all()
+    total = 4 / 8 + 10 / 11
+    expected = (
+        Metric(pytest.approx(total / 4), 4, 2, "mean over images, both empty left out"),
+        Metric(pytest.approx(total / 3), 3, 3, "mean over images, empty truth left out"),
+        Metric(pytest.approx((total + 2) / 6), 6, 2, "mean over images, both empty = 1"),
+        Metric(pytest.approx(total / 6), 6, 2, "mean over images, both empty = 0"),
+        Metric(pytest.approx(14 / (14 + 5 + 7)), 6, 2, "pooled: of the pixels of all images"),
+    )
+    assert dice_conventions(IMAGES) == expected
+    alone = (dice, dice_truth_shown, dice_empty_one, dice_empty_zero, dice_pooled)
+    assert tuple(convention(IMAGES) for convention in alone) == expected
+    values = sorted(metric.value for metric in dice_conventions(IMAGES))
+    assert min(high - low for low, high in zip(values, values[1:])) > 0.02
 
 
 def test_hand_dice_is_none_of_its_neighbours():
@@ -85,14 +203,6 @@ def test_hand_dice_is_none_of_its_neighbours():
     empty_is_one, empty_is_zero = (0.5 + 0.9 + 1) / 3, (0.5 + 0.9) / 3
     for other in (pooled, overlap_over_union, empty_is_one, empty_is_zero):
         assert abs(ours - other) > 0.05
-
-
-def test_hand_auroc():
-    target = torch.tensor([False, False, True, True])
-    assert auroc(torch.tensor([0.1, 0.4, 0.35, 0.8]), target).value == 0.75  # 3 of 4 pairs
-    assert auroc(torch.tensor([0.5, 0.5, 0.5, 0.5]), target).value == 0.5  # ties count half
-    assert auroc(torch.tensor([0.1, 0.5, 0.5, 0.8]), target).value == 0.875
-    assert auroc(-torch.tensor([0.1, 0.2, 0.8, 0.9]), target).value == 0.0
 
 
 # --- twin -------------------------------------------------------------------------------------
@@ -120,7 +230,6 @@ def test_twin_labels(seed, n, classes):
 
 @drawn
 @given(st.integers(0, 10**6))
-@pytest.mark.filterwarnings("default")  # torchmetrics' own
 def test_twin_dice(seed):
     segmentation = pytest.importorskip("torchmetrics.functional.segmentation")
     pred, target = draw_masks(seed)
@@ -135,26 +244,6 @@ def test_twin_dice(seed):
     ours = dice_per_image(mask_counts(pred, target))
     assert torch.allclose(ours, expected.double(), rtol=0, atol=1e-6, equal_nan=True)
     assert dice(mask_counts(pred, target)).n_empty == int(expected.isnan().sum())
-
-
-@drawn
-@given(st.integers(0, 10**6), st.integers(2, 60), st.integers(1, 50))
-def test_twin_auroc(seed, n, levels):
-    sk = pytest.importorskip("sklearn.metrics")
-    generator = torch.Generator().manual_seed(seed)
-    score = torch.randint(0, levels, (n,), generator=generator) / levels  # few levels: many ties
-    target = torch.rand(n, generator=generator) < 0.4
-    target[0], target[1] = True, False
-    assert auroc(score, target).value == pytest.approx(sk.roc_auc_score(target, score), abs=1e-12)
-
-
-def test_twin_auroc_macro():
-    sk = pytest.importorskip("sklearn.metrics")
-    generator = torch.Generator().manual_seed(0)
-    score = torch.rand((50, 3), generator=generator, dtype=torch.float64).softmax(1)
-    target = torch.randint(0, 3, (50,), generator=generator)
-    expected = sk.roc_auc_score(target, score, multi_class="ovr", average="macro")
-    assert auroc_macro(score, target).value == pytest.approx(expected, abs=1e-12)
 
 
 # --- law --------------------------------------------------------------------------------------
@@ -203,29 +292,70 @@ def test_law_f1_is_the_harmonic_mean(seed):
     assert (ours == 0).sum() + ours.isnan().sum() == (~defined).sum()
 
 
-@drawn
-@given(st.integers(0, 10**6))
-def test_law_auroc_sees_only_the_order(seed):
-    generator = torch.Generator().manual_seed(seed)
-    score = torch.randn(20, generator=generator, dtype=torch.float64)
-    target = torch.arange(20) % 3 == 0
-    value = auroc(score, target).value
-    assert auroc(3 * score.exp() + 1, target).value == pytest.approx(value)
-    assert auroc(-score, target).value == pytest.approx(1 - value)
-    assert auroc(score, ~target).value == pytest.approx(1 - value)
-
-
 def test_law_balanced_accuracy_is_not_fooled():
     target = torch.tensor([0] * 87 + [1] * 13)
     counts = label_counts(torch.zeros(100, dtype=torch.int64), target, 2)
     assert accuracy(counts).value == 87.0 and balanced_accuracy(counts).value == 50.0
 
 
-def test_law_micro_f1_would_be_the_accuracy():
+@drawn
+@given(st.integers(0, 10**6))
+def test_law_micro_is_the_accuracy(seed):
+    counts = label_counts(*draw_labels(seed), 4)
+    for measure in MEASURES:
+        assert micro(measure, counts).value * 100 == pytest.approx(accuracy(counts).value)
+    assert weighted(recall_per_class, counts).value * 100 == pytest.approx(accuracy(counts).value)
+
+
+def test_law_macro_is_not_the_accuracy():
     counts = label_counts(PRED, TARGET, 4)
-    tp, fp, fn, _ = (int(count.sum()) for count in counts)
-    assert 2 * tp / (2 * tp + fp + fn) * 100 == accuracy(counts).value
     assert f1(counts).value * 100 < accuracy(counts).value - 1
+
+
+@drawn
+@given(st.integers(0, 10**6))
+def test_law_f1_of_means_is_the_higher_one_by_a_half_at_most(seed):
+    counts = label_counts(*draw_labels(seed, n=60), 4)
+    assert not torch.cat([measure(counts) for measure in MEASURES]).isnan().any()
+    assert -1e-12 <= f1_of_means(counts).value - f1(counts).value <= 0.5
+
+
+@drawn
+@given(st.integers(0, 10**6))
+def test_law_equal_classes_make_weighted_macro(seed):
+    pred, target = draw_labels(seed, n=40)[0], torch.arange(40) % 4
+    counts = label_counts(pred, target, 4)
+    for measure in MEASURES:
+        assert weighted(measure, counts).value == pytest.approx(macro(measure, counts).value)
+
+
+@drawn
+@given(st.integers(0, 10**6))
+def test_law_iou_follows_from_dice(seed):
+    counts = mask_counts(*draw_masks(seed))
+    overlap, ours = dice_per_image(counts), iou_per_image(counts)
+    assert torch.allclose(ours, overlap / (2 - overlap), rtol=0, atol=1e-12, equal_nan=True)
+    assert (ours[~ours.isnan()] <= overlap[~overlap.isnan()]).all()
+
+
+@drawn
+@given(st.integers(0, 10**6))
+def test_law_order_of_the_dice_conventions(seed):
+    skipped, shown, one, zero, _ = dice_conventions(mask_counts(*draw_masks(seed)))
+    assert zero.value <= skipped.value <= min(one.value, shown.value) + 1e-12
+    assert skipped.n + skipped.n_empty == shown.n + shown.n_empty == one.n == zero.n == 12
+    assert one.value - zero.value == pytest.approx(one.n_empty / 12)
+
+
+@drawn
+@given(st.integers(0, 10**6))
+def test_law_without_empty_masks_only_pooling_differs(seed):
+    pred, target = draw_masks(seed)
+    pred[..., 0, 0] = target[..., 0, 0] = True
+    *each, pooled = dice_conventions(mask_counts(pred, target))
+    assert {metric.value for metric in each} == {each[0].value} and {m.n_empty for m in each} == {0}
+    one_image = mask_counts(pred.reshape(1, 1, -1, 6), target.reshape(1, 1, -1, 6))
+    assert pooled.value == pytest.approx(dice(one_image).value)
 
 
 # --- edge -------------------------------------------------------------------------------------
@@ -235,11 +365,53 @@ def test_edge_nothing_to_average():
     empty = torch.zeros(3, 1, 4, 4, dtype=torch.bool)
     result = dice(mask_counts(empty, empty))
     assert math.isnan(result.value) and (result.n, result.n_empty) == (0, 3)
-    result = auroc(torch.tensor([0.1, 0.2]), torch.tensor([True, True]))
+    result = iou(mask_counts(empty, empty))
+    assert math.isnan(result.value) and (result.n, result.n_empty) == (0, 3)
+    _, shown, one, zero, pooled = dice_conventions(mask_counts(empty, empty))
+    assert math.isnan(shown.value) and (shown.n, shown.n_empty) == (0, 3)
+    assert (one.value, zero.value) == (1.0, 0.0)
+    assert math.isnan(pooled.value) and (pooled.n, pooled.n_empty) == (3, 3)
+
+
+def test_edge_no_weight_left():
+    """The class that is shown is never predicted, and the one that is predicted never shown."""
+    counts = label_counts(torch.tensor([1, 1]), torch.tensor([0, 0]), 2)
+    result = weighted(precision_per_class, counts)
     assert math.isnan(result.value) and (result.n, result.n_empty) == (2, 1)
-    score = torch.tensor([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.7, 0.1, 0.2], [0.1, 0.2, 0.7]])
-    result = auroc_macro(score, torch.tensor([0, 1, 0, 1]))  # nobody is of class 2
-    assert (result.value, result.n, result.n_empty) == (1.0, 4, 1)
+    assert weighted(f1_per_class, counts).value == 0.0 and macro(precision_per_class, counts).value == 0.0
+
+
+def test_edge_one_class():
+    counts = label_counts(torch.zeros(3, dtype=torch.int64), torch.zeros(3, dtype=torch.int64), 1)
+    assert [count.tolist() for count in counts] == [[3], [0], [0], [0]]
+    assert accuracy(counts) == Metric(100.0, 3, 0, "percent of images")
+    assert binary(f1_per_class, counts, positive=0).n == 3
+
+
+def test_edge_small_integers_do_not_overflow():
+    target = torch.tensor([19, 18, 0], dtype=torch.uint8)
+    counts = label_counts(target, target, 20)
+    assert counts.tp.nonzero().flatten().tolist() == [0, 18, 19] and accuracy(counts).value == 100.0
+
+
+def test_edge_no_such_class():
+    counts = healthy_or_ill()
+    for positive in (-1, 2):
+        with pytest.raises(ValueError, match=rf"positive must lie in 0 \.\.\. 1, got {positive}; name"):
+            binary(f1_per_class, counts, positive)
+
+
+def test_edge_a_metric_stays_what_it_was_measured_to_be():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        accuracy(healthy_or_ill()).value = 100.0
+
+
+def test_edge_ratios_and_means():
+    assert ratio(torch.tensor([1, 2**53 - 1]), torch.tensor([4, 1])).tolist() == [0.25, 2**53 - 1]
+    assert ratio(torch.tensor(0), torch.tensor(0)).isnan()
+    assert mean_of_answered(torch.tensor([1.0, math.nan, 4.0, math.nan])) == (2.5, 2)
+    value, empty = mean_of_answered(torch.tensor([math.nan]))
+    assert math.isnan(value) and empty == 1
 
 
 def test_edge_large_masks_do_not_overflow():
@@ -275,26 +447,8 @@ def test_edge_labels_that_are_none():
         label_counts(PRED - 1, TARGET, 4)
 
 
-def test_edge_scores_that_are_none():
-    score, target = torch.tensor([0.1, 0.9]), torch.tensor([False, True])
-    for wrong in (score > 0.5, (score > 0.5).long()):
-        with pytest.raises(TypeError, match="score must be floating point, got .*labels hide the order"):
-            auroc(wrong, target)
-    with pytest.raises(TypeError, match="target must be bool, True for the positive class, got torch.int64"):
-        auroc(score, target.long())
-    with pytest.raises(ValueError, match=r"score must be \(N,\) and target \(N,\), got \(2, 1\)"):
-        auroc(score[:, None], target)
-    with pytest.raises(ValueError, match="score must hold no NaN, got 1"):
-        auroc(score / torch.tensor([0.0, 1.0]) * 0, target)
-    with pytest.raises(ValueError, match=r"score must be \(N, K\) and target \(N,\), got \(2,\)"):
-        auroc_macro(score, target.long())
-
-
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 def test_gpu_equals_cpu():
     pred, target = draw_masks(0)
     assert dice(mask_counts(pred.cuda(), target.cuda())) == dice(mask_counts(pred, target))
     assert f1(label_counts(PRED.cuda(), TARGET.cuda(), 4)) == f1(label_counts(PRED, TARGET, 4))
-    score = torch.tensor([0.1, 0.4, 0.35, 0.8])
-    truth = torch.tensor([False, False, True, True])
-    assert auroc(score.cuda(), truth.cuda()) == auroc(score, truth)

@@ -132,16 +132,22 @@ def test_hand_history_is_a_mean_over_images_not_batches():
 
 def test_on_epoch_is_called_when_asked_and_training_goes_on():
     model, seen = build(), []
-    fit(
+
+    def look(epoch, model):
+        seen.append((epoch, model.training))
+        return {"found": float(predict(model, images()[0]).label.sum())}
+
+    history = fit(
         model,
         *images(),
         Settings(batch_size=8, epochs=4),
         seed=0,
         progress=None,
         at_epochs=(1, 4),
-        on_epoch=lambda epoch, model: seen.append((epoch, model.training)) or predict(model, images()[0]),
+        on_epoch=look,
     )
     assert seen == [(1, False), (4, False)]
+    assert ["found" in row for row in history] == [True, False, False, True]
     assert model.modes == [True] * 3 + [False] + [True] * 9 + [False]
     assert same(model, train(settings=Settings(batch_size=8, epochs=4))[0])  # looking changed nothing
 
@@ -217,7 +223,7 @@ def test_edge_tensors_that_do_not_fit():
         ((image, label.float(), mask), r"label must be .* got \(20,\) torch.float32"),
         ((image, label, mask[..., ::2]), r"mask must be \(20, 1, 32, 32\)"),
         ((image, label, mask.float()), "mask must be .* torch.bool"),
-        ((nan, label, mask), "image must be finite, got 1 NaN"),
+        ((nan, label, mask), r"image must be finite, got NaN or infinity before step 1, images \[4\]"),
         ((image.byte(), label, mask), "image must be floating point"),
     ):
         with pytest.raises((ValueError, TypeError), match=message):
