@@ -29,6 +29,7 @@ from matplotlib.transforms import Bbox
 from torch import Tensor
 
 from medkit.data.container import TIERS
+from medkit.history import History
 
 Panel = Callable[[Axes], None]
 
@@ -152,6 +153,29 @@ def row(*panels: Panel, inches: float = 2.6) -> Figure:
     for axis, panel in zip(picture.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         panel(axis)
     return picture
+
+
+def learning_curves(history: History, *measured: str) -> Figure:
+    """Return a figure with the loss and its parts by epoch, and a panel for each number measured.
+
+    Args:
+        history: what `training.fit` returned.
+        measured: columns of it that `on_epoch` filled; epochs without one are passed over.
+
+    Raises:
+        KeyError: the history has no such column.
+    """
+    if not len(history):
+        raise ValueError("history must have an epoch or more, got none; train first")
+    parts = {name: history.column(name) for name in ("loss", "label", "dice", "bce")}
+    titles = {"loss": "loss", "label": "label: cross-entropy", "dice": "mask: soft Dice", "bce": "mask: cross-entropy"}
+    lines = {titles[name]: values for name, values in parts.items() if values[0] is not None}
+    panels = [curve(history.column("epoch"), lines, "loss, and its parts", "epoch")]
+    for name in measured:
+        met = [(row["epoch"], row[name]) for row in history if row.get(name) is not None]
+        history.column(name)  # or an error that names the columns there are
+        panels.append(curve([e for e, _ in met], {name: [v for _, v in met]}, name, "epoch"))
+    return row(*panels, inches=3.6)
 
 
 def as_html(picture: Figure, alt: str, caption: str, tier: str | Sequence[str]) -> str:

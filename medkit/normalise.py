@@ -143,9 +143,9 @@ def z_score(image: Tensor) -> Tensor:
     check_finite(image)
     axes = _image_axes(image)
     centred = image - image.mean(axes, keepdim=True)
-    deviation = centred.square().mean(axes, keepdim=True).sqrt()
+    variance = centred.square().mean(axes, keepdim=True)
     constant = image.amin(axes, keepdim=True) == image.amax(axes, keepdim=True)
-    scaled = centred / torch.where(constant, torch.ones_like(deviation), deviation)
+    scaled = centred / torch.where(constant, torch.ones_like(variance), variance).sqrt()
     return torch.where(constant, torch.zeros_like(scaled), scaled)
 
 

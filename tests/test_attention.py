@@ -103,6 +103,16 @@ def test_twin_mask_is_leaving_keys_out(n, m, seed):
     assert mask.all() or (after.sum(-1) - 1).abs().max() > 1e-9
 
 
+def test_twin_mask_where_only_one_side_has_a_batch():
+    """Queries of many images and one set of keys, and the other way round."""
+    q, k, v = draw_qkv()
+    mask = torch.rand((2, 5, 7), generator=torch.Generator().manual_seed(0)) > 0.4
+    for one_q, one_k, one_v in ((q, k[0], v[0]), (q[0], k, v)):
+        ours = attend(attention_weights(one_q, one_k, mask), one_v)
+        assert ours.shape == (2, 5, 3)
+        assert (ours - attend_fused(one_q, one_k, one_v, mask)).abs().max() <= 1e-12
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_edge_fully_masked_row(dtype):
     inputs = [x.to(dtype).requires_grad_() for x in draw_qkv(3, 4)]
@@ -157,6 +167,7 @@ def test_hand_padding_mask():
     for wrong, message in (
         (torch.tensor([4]), r"lengths must be in 0 ... 3, got \[4\]"),
         (torch.tensor([-1]), r"lengths must be in 0 ... 3, got \[-1\]"),
+        (torch.tensor([1, 4]), r"lengths must be in 0 ... 3, got \[1, 4\]"),
         (torch.tensor(2), r"lengths must be \(B,\) integers, got \(\) torch.int64"),
         (torch.tensor([2.0]), r"lengths must be \(B,\) integers, got \(1,\) torch.float32"),
     ):

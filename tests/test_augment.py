@@ -1,5 +1,6 @@
 """§3.2 against hand, torchvision, scipy and its own laws."""
 
+import dataclasses
 import hashlib
 import subprocess
 import sys
@@ -43,6 +44,11 @@ def boundary(mask):
 def is_aligned(image, mask):
     """Say for each image if it, made from the mask, still is the mask but for the boundary's pixels."""
     return (((image > 0.5) != mask) & ~boundary(mask)).flatten(1).sum(1) == 0
+
+
+def one_of_two(**changed):
+    """Moves for two images: nothing for the first, this for the second."""
+    return Moves(*(torch.cat(pair) for pair in zip(fixed(1), fixed(1, **changed))))
 
 
 def pieces(moves, rows):
@@ -96,6 +102,8 @@ def test_hand_table_1():
     names = [describe(fixed(1, **kind))[0] for kind in kinds]
     assert names == ["Rotation (30°)", "Horizontal Flip", "Zoom +10%", "Vertical Flip"]
     assert describe(fixed(2, zoom=0.93, quarter_turns=5)) == ["Rotation (90°), Zoom -7%"] * 2
+    turned = [describe(fixed(1, quarter_turns=turns))[0] for turns in (1, 2, -1, 4)]
+    assert turned == ["Rotation (90°)", "Rotation (180°)", "Rotation (270°)", "none"]
     assert describe(fixed(1)) == ["none"]
 
 
@@ -270,6 +278,37 @@ def test_law_moves_lie_in_their_ranges_and_fill_them():
 # --- law: exactness, border, gradients ---------------------------------------------------------
 
 
+def test_twin_a_draw_is_numpy_s_and_its_ranges_are_table_1_s():
+    """Augmented sets of long ago can be made again: the numbers of a key never change."""
+    numpy = pytest.importorskip("numpy")
+    u = numpy.random.default_rng((5, 3, 9)).random(5)
+    drawn = draw([9], seed=5, epoch=3)
+    assert (drawn.flip_horizontal.item(), drawn.flip_vertical.item()) == (u[0] < 0.5, u[1] < 0.5)
+    assert (drawn.angle.item(), drawn.zoom.item()) == ((2 * u[3] - 1) * 30.0, 1 + (2 * u[4] - 1) * 0.1)
+    assert drawn.quarter_turns.item() == 0
+    assert draw([9], 5, 3, Ranges(quarter_turns=True)).quarter_turns.item() == int(4 * u[2])
+
+
+def test_law_each_kind_of_move_has_a_draw_of_its_own():
+    """Turns drawn from the angle's number, say, would always come with an angle to the same side."""
+    drawn = draw(range(2000), seed=0, epoch=0, ranges=Ranges(quarter_turns=True))
+    related = torch.corrcoef(torch.stack([field.double() for field in drawn]))
+    assert (related - torch.eye(5)).abs().max() < 0.1
+    assert drawn.quarter_turns.bincount().tolist() == pytest.approx([500] * 4, rel=0.15)
+
+
+def test_law_what_is_forbidden_never_happens(monkeypatch):
+    """Not even where the draw is exactly 0; nor does a copy stay where it was at a draw of exactly ½."""
+    monkeypatch.setattr(module, "_uniform", lambda index, *key, **named: torch.zeros(len(index), 5).double())
+    drawn = draw([0], 0, 0, Ranges(horizontal=0.0, vertical=0.0))
+    assert not drawn.flip_horizontal.any() and not drawn.flip_vertical.any()
+    always = draw([0], 0, 0, Ranges(horizontal=1.0, vertical=1.0, angle=180.0, zoom=0.9))
+    assert always.flip_horizontal.all() and always.flip_vertical.all()
+    monkeypatch.setattr(module, "_uniform", lambda index, *key, **named: torch.full((len(index), 5), 0.5).double())
+    moves = plan(1, seed=0).moves
+    assert (moves.angle[1].item(), moves.zoom[3].item()) == (1.0, 1.01)
+
+
 def test_law_flips_and_turns_are_undone_exactly():
     image, mask = noise(200, 3, 17, 17), blobs(200, 17, 17)
     moves = draw(range(200), 1, 1, EXACT)
@@ -319,6 +358,13 @@ def test_law_gradients_are_true():
 # --- law: the offline form ---------------------------------------------------------------------
 
 
+def test_hand_a_plan_stays_the_same_for_ever():
+    """The listing of a set that was expanded long ago can be made again."""
+    kinds = [kind for *_, kind in plan(2, seed=0).listing]
+    assert kinds[:4] == ["Rotation (-30°)", "Horizontal Flip", "Zoom +7%", "Vertical Flip"]
+    assert kinds[4:] == ["Rotation (-13°)", "Horizontal Flip", "Zoom -7%", "Vertical Flip"]
+
+
 def test_law_thousand_become_five_thousand_with_table_1():
     made = plan(1000, seed=0)
     assert len(made.original) == len(made.name) == len(set(made.name)) == 5000 and len(made.listing) == 4000
@@ -332,6 +378,13 @@ def test_law_thousand_become_five_thousand_with_table_1():
     assert degrees == {str(sign * n) for n in range(1, 31) for sign in (1, -1)}  # "30" as in Table 1
     assert percent == {f"{sign * n:+d}" for n in range(1, 11) for sign in (1, -1)}  # "+10" too
     assert plan(1000, seed=0).listing == made.listing != plan(1000, seed=1).listing
+
+
+def test_law_ranges_of_the_plan_go_to_their_ends():
+    for angle, percent in ((1, 1), (180, 90)):
+        made = plan(2000, seed=0, angle=angle, percent=percent)
+        assert made.moves.angle.abs().max().item() == angle
+        assert (made.moves.zoom - 1).abs().max().item() == pytest.approx(percent / 100)
 
 
 def test_law_copies_keep_label_and_group_and_are_what_the_listing_says():
@@ -377,6 +430,7 @@ def test_law_a_split_by_group_parts_no_copy_from_its_original():
     [
         (lambda: Ranges(horizontal=1.5), ValueError, r"horizontal must lie in 0 \.\.\. 1, got 1.5"),
         (lambda: Ranges(vertical=float("nan")), ValueError, "vertical must lie in"),
+        (lambda: Ranges(vertical=1.5), ValueError, r"vertical must lie in 0 \.\.\. 1, got 1.5"),
         (lambda: Ranges(angle=-3), ValueError, r"angle must lie in 0 \.\.\. 180, got -3"),
         (lambda: Ranges(zoom=1.1), ValueError, r"zoom must lie in 0 \.\.\. 0.9, got 1.1"),
         (lambda: draw([-1], 0, 0), ValueError, r"index\) must lie in 0 .*, got \(0, 0, -1\); count from 0"),
@@ -389,16 +443,31 @@ def test_law_a_split_by_group_parts_no_copy_from_its_original():
         (lambda: move(noise(1, 1, 8, 9), blobs(1, 8, 8), fixed(1)), ValueError, r"torch.bool \(1, 1, 8, 8\)"),
         (lambda: move(noise(1, 1, 8, 8), noise(1, 1, 8, 8), fixed(1)), ValueError, "compare with > 0.5"),
         (lambda: move(noise(1, 1, 8, 8), None, fixed(1, zoom=0)), ValueError, "zooms above 0"),
+        (lambda: move(noise(2, 1, 8, 8), None, fixed(2)._replace(zoom=torch.ones(3))), ValueError, "2 entries"),
+        (lambda: move(noise(2, 1, 8, 8), None, one_of_two(angle=float("nan"))), ValueError, "finite angles"),
+        (lambda: move(noise(2, 1, 8, 8), None, one_of_two(zoom=float("inf"))), ValueError, "finite angles"),
+        (lambda: move(noise(2, 1, 8, 8), None, one_of_two(zoom=-1.0)), ValueError, "zooms above 0"),
+        (lambda: move(noise(2, 1, 8, 9), None, one_of_two(quarter_turns=1)), ValueError, "square .*got 8 x 9"),
+        (lambda: undo(noise(2, 1, 8, 8), None, one_of_two(angle=1.0)), ValueError, "got angles or zooms"),
+        (lambda: undo(noise(2, 1, 8, 8), None, one_of_two(zoom=1.1)), ValueError, "got angles or zooms"),
         (lambda: move(noise(1, 1, 8, 8), None, fixed(1, angle=float("inf"))), ValueError, "finite angles"),
         (lambda: move(noise(1, 1, 8, 9), None, fixed(1, quarter_turns=3)), ValueError, "square .*got 8 x 9"),
         (lambda: undo(noise(1, 1, 8, 8), None, fixed(1, angle=1)), ValueError, "keep the original"),
         (lambda: undo(noise(1, 1, 8, 8), None, fixed(2)), ValueError, "moves must hold 1 entries"),
         (lambda: plan(3, 0, angle=0), ValueError, "must be 1 ... 180, 1 ... 90, got 0, 10"),
+        (lambda: plan(3, 0, angle=181), ValueError, "must be 1 ... 180, 1 ... 90, got 181, 10"),
+        (lambda: plan(3, 0, percent=0), ValueError, "must be 1 ... 180, 1 ... 90, got 30, 0"),
+        (lambda: plan(3, 0, percent=91), ValueError, "must be 1 ... 180, 1 ... 90, got 30, 91; try 30, 10"),
     ],
 )
 def test_edge_bad_input_gets_one_clear_error(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_edge_ranges_are_not_edited():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Ranges().angle = 90.0
 
 
 def test_edge_one_pixel_full_and_empty_masks():

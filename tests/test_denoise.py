@@ -137,10 +137,11 @@ def test_twin_median_equals_sorting(size, device):
     assert torch.equal(median(image, size), windows.flatten(-2).median(-1).values)
 
 
-def test_twin_median_in_strips_equals_whole(monkeypatch):
-    image = noise(2, 1, 40, 33)
-    whole = median(image, 5)
-    monkeypatch.setattr(denoise, "_STRIP", 100)
+@pytest.mark.parametrize("strip", [100, 4, 2**16])  # three rows at a time; a row wider than a strip; all
+def test_twin_median_in_strips_equals_whole(strip, monkeypatch):
+    image = noise(2, 3, 40, 33)
+    whole = denoise._median_of_windows(pad(image, 2, 2).flatten(0, 1), 5).reshape(image.shape)  # as on a GPU
+    monkeypatch.setattr(denoise, "_STRIP", strip)
     assert torch.equal(median(image, 5), whole)
 
 
@@ -232,6 +233,7 @@ def test_law_kernel_matrix_rows_are_the_kernel():
         (lambda: median(torch.ones(4, 4), 0), ValueError, "got 0"),
         (lambda: gaussian(torch.ones(4, 4), 0.0), ValueError, "sigma must be a positive number"),
         (lambda: gaussian(torch.ones(4, 4), float("nan")), ValueError, "sigma must be a positive number"),
+        (lambda: gaussian(torch.ones(4, 4), float("inf")), ValueError, "positive number of pixels, got inf"),
         (lambda: gaussian(torch.ones(4, 4), 1.0, "symmetric"), ValueError, "border must be one of reflect"),
     ],
 )

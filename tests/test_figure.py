@@ -13,6 +13,7 @@ from matplotlib import colors, pyplot
 from matplotlib import image as png_reader
 
 from medkit import figure
+from medkit.history import History
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -150,3 +151,20 @@ def test_no_pyplot_figure_is_left_open():
     before = pyplot.get_fignums()
     figure.as_html(figure.row(*every_panel()), "a", "b", "phantom")
     assert pyplot.get_fignums() == before
+
+
+def test_learning_curves_show_what_the_history_holds(monkeypatch):
+    rows = [{"epoch": e, "loss": 3 / e, "label": 2 / e, "dice": None, "bce": None, "seconds": 1.0} for e in (1, 2, 3)]
+    rows[1]["accuracy"] = 70.0
+    drawn = []
+    real = figure.curve
+    monkeypatch.setattr(figure, "curve", lambda x, lines, *words: drawn.append((list(x), lines)) or real(x, lines, *words))
+    figure.as_html(figure.learning_curves(History(rows), "accuracy"), "curves", "Numbers made up.", "phantom")
+    assert drawn == [
+        ([1, 2, 3], {"loss": [3.0, 1.5, 1.0], "label: cross-entropy": [2.0, 1.0, 2 / 3]}),
+        ([2], {"accuracy": [70.0]}),
+    ]
+    with pytest.raises(KeyError, match="name must be one of epoch, loss"):
+        figure.learning_curves(History(rows), "recall")
+    with pytest.raises(ValueError, match="history must have an epoch or more"):
+        figure.learning_curves(History())

@@ -40,6 +40,9 @@ def test_hand_verdicts_at_the_edges():
     assert within(exact, 4.0, 0.5) is True
     assert within(exact, 4.1, 0.5) is None
     assert within(exact, 5.5, 0.9) is False
+    assert within(exact, 5.25, 0.75) is None is within(exact, 2.75, 0.75)  # they share a single point
+    assert within(exact, 4.75, 0.5) is None is within(exact, 3.25, 0.5)  # over one edge, over the other
+    assert within(exact, 2.5, 0.75) is False
 
 
 # --- twin -------------------------------------------------------------------------------------
@@ -101,6 +104,14 @@ def test_law_seed_and_only_seed_decides():
     assert (again.low, again.high) == pytest.approx((first.low, first.high), abs=1e-12)
 
 
+def test_law_two_thousand_repeats_if_nothing_is_said():
+    values, group = clustered(30, 3, seed=2)
+    for measure in (bootstrap_mean, lambda v, g, **rest: paired_difference(v, torch.zeros_like(v), g, **rest)):
+        unsaid = measure(values, group, seed=4)
+        assert unsaid == measure(values, group, seed=4, level=0.95, repeats=2000)
+        assert unsaid != measure(values, group, seed=4, level=0.95, repeats=2001)
+
+
 # --- edge -------------------------------------------------------------------------------------
 
 
@@ -117,6 +128,9 @@ def test_edge_images_without_a_value_are_left_out():
         (lambda: bootstrap_mean(torch.rand(4), torch.arange(3), seed=0), r"got \(4,\) torch.float32 and \(3,\)"),
         (lambda: bootstrap_mean(torch.ones(4).long(), torch.arange(4), seed=0), "floating point"),
         (lambda: bootstrap_mean(torch.rand(4), torch.arange(4), seed=0, level=95), "level must lie between"),
+        (lambda: bootstrap_mean(torch.rand(4), torch.arange(4), seed=0, level=0.0), "between 0 and 1, got 0.0"),
+        (lambda: bootstrap_mean(torch.rand(4), torch.arange(4), seed=0, level=1.0), "between 0 and 1, got 1.0"),
+        (lambda: bootstrap_mean(torch.rand(4), torch.arange(4), seed=0, level=1.5), "got 1.5; 0.95 is usual"),
         (lambda: bootstrap_mean(torch.tensor([1.0, math.inf]), torch.arange(2), seed=0), "finite or NaN, got 1"),
         (lambda: paired_difference(torch.rand(4), torch.rand(3), torch.arange(4), seed=0), "same images"),
         (lambda: within(Interval(0, 0, 0, 0.9, 2, 2), 0.0, 0.0), "margin must be above 0"),

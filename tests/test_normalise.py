@@ -56,6 +56,17 @@ def test_twin_scikit_image_and_numpy():
     assert abs(z_score(image).numpy() - twin).max() <= 1e-12
 
 
+@pytest.mark.parametrize("shape", [(2, 2), (5, 7), (1, 1)])
+@pytest.mark.parametrize("low, high", [(1, 99), (0, 100), (0, 50), (30, 99.9)])
+def test_twin_percentiles_of_few_pixels(shape, low, high):
+    """In a small image the last pixel decides already below 100 %."""
+    numpy = pytest.importorskip("numpy")
+    image = noise(*shape)
+    bottom, top = numpy.percentile(image.numpy(), (low, high))
+    twin = (image.numpy().clip(bottom, top) - bottom) / ((top - bottom) or 1.0)
+    assert abs(percentile(image, low, high).numpy() - twin).max() <= 1e-12
+
+
 # --- law --------------------------------------------------------------------------------------
 
 
@@ -112,6 +123,11 @@ def test_law_channels_share_their_extremes():
     assert min_max(image)[1].max().item() == 0.25
 
 
+def test_law_percentile_leaves_one_in_a_hundred_out_on_either_side_if_nothing_is_said():
+    line = torch.arange(101.0)[None]
+    assert torch.equal(percentile(line), ((line - 1) / 98).clamp(0, 1))
+
+
 def test_law_nothing_is_remembered_and_input_left_alone():
     first, second = noise(1, 1, 4, 4) * 100, noise(1, 1, 4, 4, seed=1)
     alone, before = min_max(second), second.clone()
@@ -145,11 +161,23 @@ def test_law_gradients_are_true(each):
     assert torch.autograd.gradcheck(each, (image,))
 
 
+@pytest.mark.parametrize("each", EACH)
+def test_law_a_constant_image_has_a_gradient_of_zeros(each):
+    """Where 0/0 is put aside only after the division, its gradient is NaN."""
+    image = torch.full((1, 1, 3, 3), 500.0, requires_grad=True)
+    each(image).sum().backward()
+    assert (image.grad == 0).all()
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 @pytest.mark.parametrize("each", EACH)
 def test_law_cuda_equals_cpu(each):
     image = noise(4, 1, 64, 48).float() * 100
     assert (each(image.cuda()).cpu() - each(image)).abs().max() <= 1e-5
+
+
+def test_hand_window_narrower_than_one_unit():
+    assert ct_window(torch.tensor([[-0.25, 0.0, 0.125, 0.25]]), 0, 0.5).tolist() == [[0.0, 0.5, 0.75, 1.0]]
 
 
 # --- edge -------------------------------------------------------------------------------------
@@ -188,6 +216,9 @@ def test_edge_integers_are_refused(each, dtype):
         (lambda: min_max(torch.tensor([[-3e38, 3e38]])), r"range that fits torch.float32.*image.double\(\)"),
         (lambda: percentile(torch.rand(2, 2), 99, 1), "0 <= low < high <= 100, got 99 and 1"),
         (lambda: percentile(torch.rand(2, 2), -1, 50), "try 1 and 99"),
+        (lambda: min_max(torch.tensor([[[[0.0, 1.0]]], [[[-3e38, 3e38]]]])), "range that fits torch.float32"),
+        (lambda: percentile(torch.rand(2, 2), 50, 50), "0 <= low < high <= 100, got 50 and 50"),
+        (lambda: percentile(torch.rand(2, 2), 50, 100.5), "got 50 and 100.5"),
         (lambda: ct_window(torch.rand(2, 2), 40, 0), "width must be positive, got 0 HU"),
         (lambda: min_max_data_set(torch.rand(2, 2), 5.0, 5.0), "minimum must be below maximum"),
         (lambda: min_max(torch.rand(0, 1, 2, 2)), "at least one pixel"),

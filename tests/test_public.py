@@ -96,6 +96,9 @@ def test_hand_breast_ultrasound(tmp_path):
     assert sum(len(side) for side in sides) == 60
     assert sum(int((~side.scored).sum()) for side in sides) == 4
     assert "4 images whose twins contradict" in split.train.notes[1]
+    for side in sides:  # images 2n and 2n + 1 are near-twins
+        images = {int(name[7:-1]) for name in side.name}
+        assert images == {i ^ 1 for i in images}
     assert breast_ultrasound(tmp_path, size=32, seed=1).test.name != split.test.name
 
 

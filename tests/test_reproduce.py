@@ -3,12 +3,16 @@
 import copy
 import dataclasses
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import torch
 
 from medkit import paper, reproduce, table
+from medkit.blocks import Prediction
 from medkit.data.container import Split
 from medkit.data.phantom import phantom_split
 from medkit.training import Settings
@@ -56,6 +60,30 @@ def test_same_seed_same_numbers_another_seed_others(split, device):
     assert json.dumps(first["loss"]) != json.dumps(other["loss"])
 
 
+def test_same_seed_same_table_in_five_processes(tmp_path):
+    """Each a fresh Python with its own order of sets and dicts of strings, all but the clock the same."""
+    code = (
+        "import json, sys, torch\n"
+        "from pathlib import Path\n"
+        "from medkit import reproduce\n"
+        "from medkit.data import phantom\n"
+        "from medkit.training import Settings\n"
+        "split = phantom.phantom_split(24, 6, 12, size=32, seed=0)\n"
+        "for seed in (0, 1):\n"
+        "    done = reproduce.run(split, Settings(epochs=5), seed, torch.device('cpu'))\n"
+        "    done.pop('clock')\n"
+        "    print(json.dumps(done))\n"
+    )
+    printed = []
+    for hash_seed in ("1", "22", "333", "4444", "55555"):
+        environment = os.environ | {"PYTHONHASHSEED": hash_seed}
+        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        printed.append(done.stdout.splitlines())
+    assert len({first for first, _ in printed}) == 1 and len({second for _, second in printed}) == 1
+    assert printed[0][0] != printed[0][1]
+
+
 def test_test_images_decide_nothing(split, done):
     """Noise in place of the test images leaves the training as it was, bit for bit."""
     noise = torch.rand(split.test.image.shape, generator=torch.Generator().manual_seed(5)) * 100
@@ -63,6 +91,31 @@ def test_test_images_decide_nothing(split, done):
     changed = reproduce.run(Split(split.train, split.val, garbage), TINY.settings, 0, torch.device("cpu"))
     assert changed["loss"] == done["loss"]
     assert changed["result"] != done["result"]
+
+
+def test_seed_decides_the_first_weights_and_both_models_train_alike(split, monkeypatch):
+    seen = []
+
+    def fit(model, image, label, mask, settings, **rest):
+        seen.append((next(model.parameters()), settings))
+        return []
+
+    monkeypatch.setattr(reproduce, "fit", fit)
+    for name, seed in (("CNN", 0), ("CNN", 0), ("CNN", 1), ("hybrid", 0)):
+        reproduce.train(name, split, (split.train.image, split.test.image), TINY.settings, seed)
+    (first, _), (again, _), (other, _), _ = seen
+    assert torch.equal(first, again) and not torch.equal(first, other)
+    assert all(settings == TINY.settings for _, settings in seen)
+
+
+def test_a_pixel_is_lesion_from_a_logit_of_zero_on(split):
+    class Timid(torch.nn.Module):
+        def forward(self, image):
+            return Prediction(image.new_zeros(len(image), 3), torch.full_like(image, 0.25))  # probability 0.56
+
+    found = reproduce.evaluate(Timid(), split.test, split.test.image)
+    everywhere = reproduce.metrics.mask_counts(torch.ones_like(split.test.mask), split.test.mask)
+    assert found["dice"]["value"] == reproduce.metrics.dice(everywhere).value
 
 
 def test_run_too_short_for_five_rows_is_refused():

@@ -274,6 +274,17 @@ def test_law_thawing_undoes_freezing():
     assert fingerprint(never) == fingerprint(once)
 
 
+def test_law_thawing_leaves_alone_what_was_turned_off_by_hand():
+    """A layer that was let go and then held by other means is none of `thaw`'s."""
+    model = nn.Sequential(nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2)))
+    freeze(model, "0")
+    thaw(model, "0.1")
+    model[0][1].requires_grad_(False)
+    thaw(model, "0")
+    assert all(p.requires_grad for p in model[0][0].parameters())
+    assert not any(p.requires_grad for p in model[0][1].parameters())
+
+
 def test_law_thawed_layers_take_on_the_mode_of_the_model():
     model = net().train()
     freeze(model, "one", "two")
@@ -396,6 +407,15 @@ def test_edge_a_new_layer_has_no_delta():
     rows = {row.layer: row for row in delta_rows(before, model.state_dict())}
     assert math.isnan(rows["head"].norm) and math.isnan(rows["extra"].largest) and rows["one.0"].norm == 0
     assert not {"head.weight", "extra.bias"} & set(delta_weights(before, model.state_dict()))
+
+
+def test_edge_a_layer_with_one_new_tensor_is_new():
+    before = {"a.weight": torch.ones(2, 2), "b.weight": torch.ones(2, 2), "b.bias": torch.ones(3)}
+    after = {name: tensor + 1 for name, tensor in before.items()} | {"b.bias": torch.ones(2)}
+    same, new = delta_rows(before, after)
+    assert same.norm == 2.0 and math.isnan(new.norm) and math.isnan(new.relative) and math.isnan(new.largest)
+    grown = delta_rows({"a.weight": torch.ones(2, 2)}, {"a.weight": torch.zeros(2, 2), "a.bias": torch.ones(2)})
+    assert math.isnan(grown[0].norm)
 
 
 def test_edge_before_is_no_copy():

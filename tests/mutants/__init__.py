@@ -1,0 +1,1 @@
+"""Wrong versions of medkit that its tests must refuse: see README.md."""
