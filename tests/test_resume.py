@@ -132,6 +132,45 @@ def test_interrupt_of_a_process(tmp_path, folder):
         assert "nothing is saved, for no folder was given" in errors
 
 
+def test_interrupt_of_a_kernel_and_the_same_cell_again(tmp_path):
+    """The notebook's stop button: the cell ends within 2 s and says where; run again, it goes on."""
+    jupyter_client = pytest.importorskip("jupyter_client")
+    manager = jupyter_client.KernelManager(kernel_name="python3")
+    manager.start_kernel(cwd=str(Path(__file__).parent))
+    client = manager.blocking_client()
+    client.start_channels()
+    cell = (
+        "import killed_runs\nfrom medkit.settings import Settings\nfrom medkit.training import fit\n"
+        "def look(epoch, model):\n    print('epoch', epoch, flush=True)\n"
+        f"history = fit(killed_runs.Chancy(), *killed_runs.images(), Settings(batch_size=8, epochs=EPOCHS), seed=0,\n"
+        f"              on_epoch=look, folder={str(tmp_path / 'run')!r}, progress=None)"
+    )
+
+    def press_when_training(message):
+        if message["msg_type"] == "stream" and not pressed:
+            pressed.append(time.monotonic())
+            manager.interrupt_kernel()
+
+    try:
+        client.wait_for_ready(timeout=60)
+        pressed: list[float] = []
+        client.execute_interactive("EPOCHS = 10**6", output_hook=lambda message: None, timeout=60)
+        reply = client.execute_interactive(cell, output_hook=press_when_training, timeout=120)["content"]
+        assert time.monotonic() - pressed[0] < 2.0
+        assert reply["ename"] == "Interrupted" and "the same call goes on from there" in reply["evalue"]
+        done = checkpoint.load(tmp_path / "run", "last").facts["state"]["epoch"] - 1
+        client.execute_interactive(f"EPOCHS = {done + 2}", output_hook=lambda message: None, timeout=60)
+        printed: list[str] = []
+        again = client.execute_interactive(
+            cell, output_hook=lambda message: printed.append(message["content"].get("text", "")), timeout=120
+        )["content"]
+        assert again["status"] == "ok"
+        assert f"epoch {done + 2}" in "".join(printed) and "epoch 1\n" not in "".join(printed)
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
 def test_interrupt_while_measuring_need_not_wait_and_measures_again(tmp_path):
     whole, expected = train(on_epoch=lambda epoch, model: {"epoch squared": float(epoch**2)})
 
