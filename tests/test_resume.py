@@ -24,6 +24,14 @@ SETTINGS = Settings(batch_size=8, epochs=3, learning_rate=0.01)
 posix = pytest.mark.skipif(os.name != "posix", reason="needs fork and SIGKILL")
 
 
+@pytest.fixture(autouse=True)
+def hears_ctrl_c():
+    """Under nohup Ctrl-C is ignored, here too."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def build(seed=0):
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)

@@ -48,6 +48,7 @@ def train(kind=torch.float64, folder=None, spoil=None, press=False):
 
 
 def main(what: str, folder: str) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # under nohup it would be ignored
     with processes.joined():
         here = Path(folder)
         if what == "interrupt":  # only the second process is asked to stop; both have to
