@@ -14,7 +14,7 @@ HELP = """medkit: learn, teach and check deep learning for medical images
 
   python3 -m medkit lab [JupyterLab arguments]     open the notebooks in JupyterLab
   python3 -m medkit test [pytest arguments]        run all tests and notebooks
-  python3 -m medkit reproduce [arguments]          repeat the paper's comparison, print its table
+  python3 -m medkit reproduce [arguments]          repeat the paper's comparison, print its tables
   python3 -m medkit doctor                         show what is there and where something is off
   python3 -m medkit COMMAND --help                 more about one command
 
@@ -40,8 +40,8 @@ and say what to do; then the exit code is 1. Lines with ?? are worth knowing."""
 
 REPRODUCE_HELP = """python3 -m medkit reproduce [--data mri|ct|us|FOLDER] [arguments]
 
-Trains the models on phantoms, or on the data named, and prints one table: the paper's number
-beside the measured one. All arguments are shown by the same command once the environment stands."""
+Trains the models on phantoms, or on the data named, and prints Tables 4-7: the paper's number
+beside the measured one, with its interval. A stopped run goes on. All arguments are shown by the same command once the environment stands."""
 
 IN_ENVIRONMENT = "import sys; from medkit import __main__ as m; sys.exit(m.%s_here(sys.argv[1:]))"
 

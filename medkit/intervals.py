@@ -9,6 +9,7 @@ Reference: B. Efron and R. J. Tibshirani, "An Introduction to the Bootstrap", 19
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -81,6 +82,59 @@ def paired_difference(
             f"measure both on the same images"
         )
     return bootstrap_mean(first - second, group, seed=seed, level=level, repeats=repeats)
+
+
+def bootstrap_seeds(
+    parts: Tensor,
+    group: Tensor,
+    statistic: Callable[[Tensor], Tensor],
+    *,
+    seed: int,
+    level: float = 0.95,
+    repeats: int = 1000,
+) -> Interval:
+    """Return the mean over training seeds of a statistic, with its interval over seeds and groups.
+
+    Each repeat draws groups and, independently, training runs, both with replacement: what another
+    sample of patients *and* another start of the training would have given.
+
+    Args:
+        parts: (S, N, P) for S seeds and N images, what the statistic adds up over images: such as
+            (right, 1) for an accuracy.
+        group: (N,) int64, as for `bootstrap_mean`, the same images for all seeds.
+        statistic: sums (..., P) -> values (...), such as right / all.
+        seed, level, repeats: as for `bootstrap_mean`.
+
+    Edge: one seed has no spread, and the interval then covers the groups alone; two or three
+        understate it. With fewer than two groups the ends are NaN.
+
+    Raises:
+        ValueError: shapes do not fit, or a part is not finite.
+
+    >>> parts = torch.tensor([[[1., 1.], [0., 1.]], [[1., 1.], [1., 1.]]])    # 50 % and 100 % right
+    >>> bootstrap_seeds(parts, torch.tensor([0, 1]), lambda p: p[..., 0] / p[..., 1], seed=0)[:3]
+    (0.75, 0.0, 1.0)
+    """
+    if parts.ndim != 3 or parts.shape[1:2] != group.shape or not parts.isfinite().all():
+        raise ValueError(
+            f"parts must be (S, N, P) and finite, and group (N,), got {tuple(parts.shape)} and "
+            f"{tuple(group.shape)}; give one row of parts for each image"
+        )
+    parts, generator = parts.double(), torch.Generator().manual_seed(seed)
+    labels, place = group.unique(return_inverse=True)
+    runs, n, count = parts.shape[0], parts.shape[1], len(labels)
+    value = float(statistic(parts.sum(1)).nanmean())
+    if count < 2:
+        return Interval(value, float("nan"), float("nan"), level, n, count)
+    sums = parts.new_zeros(runs, count, parts.shape[2]).index_add(1, place, parts)
+    drawn = torch.randint(count, (repeats, count), generator=generator)
+    times = torch.zeros(repeats, count, dtype=torch.float64).scatter_add(1, drawn, torch.ones(drawn.shape).double())
+    values = statistic(torch.einsum("rg,sgp->rsp", times, sums))  # (repeats, runs)
+    chosen = torch.randint(runs, (repeats, runs), generator=generator)
+    means = values.gather(1, chosen).nanmean(1)
+    tail = (1 - level) / 2
+    ends = means[~means.isnan()].quantile(torch.tensor([tail, 1 - tail], dtype=means.dtype))
+    return Interval(value, *ends.tolist(), level, n, count)
 
 
 def within(interval: Interval, claimed: float, margin: float) -> bool | None:

@@ -1,42 +1,39 @@
-"""The paper's comparison, run again: CNN against hybrid, Tables 4-7 beside what is measured.
+"""The paper's comparison, run again: four models, several seeds, Tables 4-7 beside what is measured.
 
-    python3 -m medkit reproduce --data phantom|mri|ct|us|FOLDER --preset quick|paper --seed 0
+    python3 -m medkit reproduce --data phantom|mri|ct|us|FOLDER --preset quick|paper
 
-Both models see the same images in the same order with the same settings (Table 3: Adam, rate
-0.001, batch 32), start from weights drawn from the same seed, and have about equal numbers of
-parameters. No choice is made on the test images; they are only measured.
+All models see the same images in the same order with the same settings (Table 3: Adam, rate 0.001,
+batch 32) and have about equal numbers of parameters. No choice is made on the test images; they are
+only measured. Each model and seed is one run with a record of its own: what is there is not run
+again, what was stopped goes on, and `--models` and `--seeds` share the work between machines, whose
+records go into one folder.
 """
 
 from __future__ import annotations
 
 import argparse
-import copy
-import dataclasses
+import json
 import os
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from medkit import denoise, metrics, normalise, record, scores, table
+from medkit import denoise, experiment, normalise, record, table
 from medkit._check import MedkitInputError
-from medkit.blocks import parameter_count
+from medkit._files import write_whole
+from medkit._interrupt import Interrupted
 from medkit.data import folder, phantom, public, where
 from medkit.data.container import ImageSet, Split, split_by_group
-from medkit.models import CNN, Hybrid
-from medkit.paper import EPOCHS
-from medkit.timing import seconds_per_image
-from medkit.training import Settings, fit, predict
+from medkit.settings import Settings
 
-MODELS = {"CNN": CNN, "hybrid": Hybrid}
 SIGMA = 0.5  # pixels, of Eq. 1's Gaussian; the paper gives none
 SOFT_TISSUE = (40.0, 400.0)  # HU, level and width, where a set comes in Hounsfield units
-DOMINATED = 75.0  # %; a class this frequent makes accuracy say little
-LEFT_OUT = (
-    "U-Net and Transformer, augmentation and ImageNet weights, which Table 3 and the paper's method name",
-)
+SPLIT_SEED = 2  # of phantoms and splits; the phantom was made while looking at test images of 0 and 1
+LEFT_OUT = ("augmentation and ImageNet weights, which the paper's method names",)
 RESULTS = Path(__file__).resolve().parent.parent / "results" / "local"
 
 
@@ -48,15 +45,16 @@ class Preset:
     size: int  # pixels along each side
     limit: int | None  # images a side, None: all there are
     phantoms: tuple[int, int, int]  # training, validation, test
+    seeds: int  # runs of each model, unless --seeds says otherwise
 
 
 PRESETS = {
-    "quick": Preset(Settings(epochs=10), size=64, limit=900, phantoms=(900, 180, 360)),
-    "paper": Preset(Settings(), size=128, limit=None, phantoms=(6000, 600, 2400)),
+    "quick": Preset(Settings(epochs=10), size=64, limit=900, phantoms=(900, 180, 360), seeds=2),
+    "paper": Preset(Settings(), size=128, limit=None, phantoms=(6000, 600, 2400), seeds=5),
 }
 
 
-def load(name: str, preset: Preset, seed: int) -> Split:
+def load(name: str, preset: Preset, seed: int = SPLIT_SEED) -> Split:
     """Return the images that `--data` names, split by patient or duplicate group where known.
 
     Args:
@@ -96,160 +94,70 @@ def preprocess(data: ImageSet) -> Tensor:
     return normalise.min_max(image)
 
 
-def evaluate(model: nn.Module, data: ImageSet, image: Tensor) -> dict[str, dict | None]:
-    """Return accuracy, balanced accuracy, AUROC, F1 and Dice, each with its n and convention."""
-    label, mask = predict(model, image)
-    scored = data.scored
-    probability, truth = label[scored].softmax(1), data.label[scored]
-    counts = metrics.label_counts(probability.argmax(1), truth, len(data.classes))
-    two_classes = len(data.classes) == 2
-    found = {
-        "accuracy": metrics.accuracy(counts),
-        "balanced_accuracy": metrics.balanced_accuracy(counts),
-        "auroc": scores.auroc(probability[:, 1], truth == 1)
-        if two_classes
-        else scores.auroc_macro(probability, truth),
-        "f1": metrics.f1(counts),
-        "dice": None if data.mask is None else metrics.dice(metrics.mask_counts(mask > 0, data.mask)),
-    }
-    return {name: metric and dataclasses.asdict(metric) for name, metric in found.items()}
+def run_all(
+    task: experiment.Task, preset: str, settings: Settings, models: list[str], seeds: list[int], out: Path
+) -> list[dict]:
+    """Make the runs that are not there yet; return the records of all, old ones included.
 
-
-def train(
-    name: str, data: Split, images: tuple[Tensor, Tensor], settings: Settings, seed: int
-) -> tuple[list[dict], list[dict], list[nn.Module]]:
-    """Train one model and measure it at the report epochs.
-
-    Args:
-        images: preprocessed training and test images.
-
-    Returns:
-        loss history · results at the report epochs · the model as it was at each of them.
+    Raises:
+        MedkitInputError: a record is in the way that belongs to another protocol or set, or can't
+            be read or written.
     """
-    device = images[0].device
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        model = MODELS[name](classes=len(data.train.classes), channels=images[0].shape[1])
-    model = model.to(device)
-    results, snapshots = [], []
-
-    def measure(epoch: int, model: nn.Module) -> None:
-        results.append({"epoch": epoch, **evaluate(model, data.test, images[1])})
-        snapshots.append(copy.deepcopy(model))
-
-    history = fit(
-        model,
-        images[0],
-        data.train.label,
-        data.train.mask,
-        settings,
-        seed=seed,
-        scored=data.train.scored,
-        on_epoch=measure,
-        at_epochs=report_epochs(settings.epochs),
-        title=name,
-    )
-    return history, results, snapshots
+    made = []
+    for number, (seed, name) in enumerate([(seed, name) for seed in seeds for name in models], start=1):
+        path = out / f"{name}-seed{seed}.json"
+        if not path.exists():
+            print(f"Run {number} of {len(seeds) * len(models)}: {name}, seed {seed}", file=sys.stderr)
+            checkpoints = out / "checkpoints" / path.stem
+            found = experiment.run(name, task, settings, seed, checkpoints)
+            record.save(found | {"left_out": list(LEFT_OUT), "protocol": protocol(preset)}, path)
+            shutil.rmtree(checkpoints, ignore_errors=True)
+        made.append(path)
+    return [read(path, task, settings, preset) for path in made]
 
 
-def clock(model: nn.Module, image: Tensor) -> dict[str, dict]:
-    """Return Eq. 8 for one image at a time and for batches of 32, where there are that many."""
-    sizes = [size for size in (1, 32) if size <= len(image)]
+def protocol(preset: str) -> dict:
+    """Return what is done to the images before a model sees them, for the record."""
     return {
-        f"batch {size}": dataclasses.asdict(seconds_per_image(model, image, batch_size=size)) for size in sizes
+        "preset": preset,
+        "split seed": SPLIT_SEED,
+        "gaussian sigma (pixels)": SIGMA,
+        "border": "reflect",
+        "normalised": "min-max per image",
+        "learning rate": "constant, as printed",
     }
 
 
-def report_epochs(epochs: int) -> list[int]:
-    """Return the epochs at 20, 40, 60, 80 and 100 % of a run of 5 epochs or more.
-
-    >>> report_epochs(50), report_epochs(10)
-    ([10, 20, 30, 40, 50], [2, 4, 6, 8, 10])
-    """
-    if epochs < len(EPOCHS):
-        raise ValueError(f"epochs must be {len(EPOCHS)} or more, got {epochs}; the tables have as many rows")
-    return [round(epochs * epoch / EPOCHS[-1]) for epoch in EPOCHS]
-
-
-def run(data: Split, settings: Settings, seed: int, device: torch.device) -> dict:
-    """Train both models on a split, measure them, and return the record.
-
-    Args:
-        data: training, validation and test images; validation waits for choices, and here is none.
-        settings: Table 3.
-        seed: of initial weights and of the order of images.
-
-    Returns:
-        The record: "settings", "machine", "data", "result" (the same for the same seed, data,
-        machine and number of threads) and "clock" (never the same).
-    """
-    data = data.to(device)
-    images = (preprocess(data.train), preprocess(data.test))
-    trained = {name: train(name, data, images, settings, seed) for name in MODELS}
-    return {
-        "seed": seed,
-        "settings": {
-            **dataclasses.asdict(settings),
-            "report_epochs": report_epochs(settings.epochs),
-            "gaussian sigma (pixels)": SIGMA,
-            "border": "reflect",
-            "normalised": "min-max per image",
-        },
-        "machine": record.machine(device),
-        "data": describe(data),
-        "left_out": list(LEFT_OUT),
-        "parameters": {name: parameter_count(models[-1]) for name, (_, _, models) in trained.items()},
-        "loss": {
-            name: [{key: row[key] for key in row if key != "seconds"} for row in history]
-            for name, (history, _, _) in trained.items()
-        },
-        "result": {name: results for name, (_, results, _) in trained.items()},
-        "clock": {
-            name: {
-                "training": [row["seconds"] for row in history],
-                "time": [clock(model, images[1]) for model in models],
-            }
-            for name, (history, _, models) in trained.items()
-        },
-    }
-
-
-def describe(data: Split) -> dict:
-    """Return what a reader must know of a split, its hash included."""
-    test = data.test
-    answered = test.label[test.scored]
-    majority = int(data.train.label.bincount().argmax())
-    share = float((answered == majority).double().mean() * 100) if len(answered) else float("nan")
-    return {
-        "title": test.title,
-        "tier": test.tier,
-        "modality": test.modality,
-        "source": test.source,
-        "classes": list(test.classes),
-        "size": test.image.shape[-1],
-        "train": len(data.train),
-        "val": len(data.val),
-        "test": len(test),
-        "unit": test.unit,
-        "test_units": len(test.group.unique()),
-        "masks": test.mask is not None,
-        "majority": share,
-        "dominated": share >= DOMINATED,
-        "notes": list(test.notes),
-        "sha256": {side: getattr(data, side).sha256() for side in ("train", "val", "test")},
-    }
+def read(path: Path, task: experiment.Task, settings: Settings, preset: str) -> dict:
+    """Read one run's record; refuse one that is not a run of this protocol on these images."""
+    other = "delete it, or name another folder with --out"
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        same = {
+            "set of images": found["data"]["sha256"] == task.facts["sha256"],
+            "protocol": found["protocol"] == protocol(preset) and found["left_out"] == list(LEFT_OUT),
+            "settings": found["settings"] == json.loads(json.dumps(experiment.settings_of(settings))),
+        }
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise MedkitInputError(path, "is no record of a run", other) from error
+    for what, is_same in same.items():
+        if not is_same:
+            raise MedkitInputError(path, f"is a record of another {what}", other)
+    return found
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
-        prog="python3 -m medkit reproduce", description="Train CNN and hybrid, print Tables 4-7 beside the paper's."
+        prog="python3 -m medkit reproduce", description="Train the models, print Tables 4-7 beside the paper's."
     )
+    names = list(experiment.MODELS)
     parser.add_argument("--data", default="phantom", help="phantom (default), mri, ct, us, or a folder CLASS/image.png")
     parser.add_argument("--preset", default="quick", choices=PRESETS, help="quick: minutes on a CPU; paper: Table 3")
-    parser.add_argument("--seed", type=int, default=0, help="of weights, order and split (default 0)")
+    parser.add_argument("--models", nargs="+", choices=names, default=names, help="default: all four")
+    parser.add_argument("--seeds", nargs="+", type=int, help="of weights and order (default: 0 1, paper: 0 to 4)")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is one")
-    parser.add_argument("--out", type=Path, help="the JSON file (default: under results/local)")
+    parser.add_argument("--out", type=Path, help="the folder of records (default: under results/local)")
     return parser.parse_args(arguments)
 
 
@@ -265,17 +173,21 @@ def main(arguments: list[str]) -> int:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
     preset = PRESETS[chosen.preset]
+    seeds = list(range(preset.seeds)) if chosen.seeds is None else chosen.seeds
     word = chosen.data if not Path(chosen.data).is_dir() else Path(chosen.data).resolve().name
-    path = chosen.out or RESULTS / f"{word}-{chosen.preset}-seed{chosen.seed}.json"
+    out = chosen.out or RESULTS / f"{word}-{chosen.preset}"
     try:
-        record.check_writable(path)
+        record.check_writable(out / "tables.txt")
         print(f"Loading {word} …", file=sys.stderr)
-        data = load(chosen.data, preset, chosen.seed)
-        done = {"preset": chosen.preset, **run(data, preset.settings, chosen.seed, device)}
-        print(table.render(done))
-        record.save(done, path)
+        task = experiment.prepare(load(chosen.data, preset), preprocess, device)
+        text = table.render(run_all(task, chosen.preset, preset.settings, chosen.models, seeds, out))
+        print(text)
+        write_whole(out / "tables.txt", text + "\n")
     except (MedkitInputError, FloatingPointError) as error:
         print(f"medkit: {error}", file=sys.stderr)
         return 2
-    print(f"· Record: {path}")
+    except Interrupted as error:
+        print(f"\nmedkit: {error}; start the same command again", file=sys.stderr)
+        return 130
+    print(f"· Records, and this text: {out}")
     return 0

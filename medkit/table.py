@@ -1,79 +1,173 @@
-"""The table of a run: paper's number | measured | n | data tier | seconds."""
+"""Tables 4-7 from records: the paper's number beside mean [95 % interval] over seeds and test units.
+
+A record is one run, as `medkit.experiment.run` returns it; a table takes the runs of all models and
+seeds on one set, whichever machine they come from.
+"""
 
 from __future__ import annotations
 
 import math
+import statistics
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
 
 from medkit import paper
+from medkit.intervals import bootstrap_seeds
 
 TOO_FEW = 10.0  # points; wider than this either side, an interval decides nothing
-ROWS = (  # metric in the record, its name, the paper's table, factor to the table's unit
-    ("accuracy", "accuracy %", paper.ACCURACY, 1.0),
-    ("balanced_accuracy", "balanced acc. %", None, 1.0),
-    ("auroc", "AUROC %", None, 100.0),
-    ("dice", "Dice %", paper.DICE, 100.0),
-    ("f1", "F1 % (macro)", paper.F1, 100.0),
-    ("time", "time s/image", paper.TIME, 1.0),
+
+
+class Block(NamedTuple):
+    """One table: its heading, the metric in a record, the paper's table, and the factor to its unit."""
+
+    heading: str
+    metric: str
+    printed: paper.ResultTable | None
+    factor: float
+
+
+BLOCKS = (
+    Block("Table 4 · accuracy, %", "accuracy", paper.ACCURACY, 1.0),
+    Block("beside Table 4 · balanced accuracy, %", "balanced_accuracy", None, 1.0),
+    Block("beside Table 4 · AUROC, % (mean over seeds, no interval)", "auroc", None, 100.0),
+    Block("Table 5 · Dice, %", "dice", paper.DICE, 100.0),
+    Block("Table 6 · time for one image: paper in seconds, measured in milliseconds", "time", paper.TIME, 1000.0),
+    Block("Table 7 · F1, % (macro)", "f1", paper.F1, 100.0),
 )
+FOR_DOMINATED = ("balanced_accuracy", "auroc")
 
 
-def render(record: dict) -> str:
-    """Return a run as one table in plain text, with all that must be known to read it.
+def render(records: list[dict]) -> str:
+    """Return runs as Tables 4-7 in plain text, with all that must be known to read them.
 
     Args:
-        record: as `medkit.reproduce.run` returns it.
+        records: one for each model and seed; of one set and one protocol.
+
+    Raises:
+        ValueError: no record, or records that can't stand in one table.
     """
-    parts = [heading(record), body(record), *(f"· {note}" for note in notes(record))]
-    return "\n".join(parts)
+    _check_alike(records)
+    dominated = records[0]["data"]["dominated"]
+    blocks = [b for b in BLOCKS if dominated or b.metric not in FOR_DOMINATED]
+    parts = [heading(records), *(f"\n{block.heading}\n{body(records, block)}" for block in blocks), ""]
+    return "\n".join([*parts, *(f"· {note}" for note in notes(records))])
 
 
-def heading(record: dict) -> str:
+def heading(records: list[dict]) -> str:
     """Return what was run, in two lines."""
-    data, settings = record["data"], record["settings"]
+    data, settings = records[0]["data"], records[0]["settings"]
     whole = paper.EPOCHS[-1]
     short = settings["epochs"] != whole
     kind = f"short run: {settings['epochs']} of {whole} epochs" if short else f"{whole} epochs, as in Table 3"
+    seeds = sorted({record["seed"] for record in records})
+    machines = sorted({record["machine"]["gpu"] or "CPU" for record in records})
     return (
-        f"Tables 4-7 · {kind} · seed {record['seed']} · {record['machine']['gpu'] or 'CPU'}\n"
+        f"Tables 4-7 · {kind} · seeds {', '.join(map(str, seeds))} · {', '.join(machines)}\n"
         f"{data['title']} · {data['modality']} · tier: {data['tier']} · {data['size']} × {data['size']} pixels · "
         f"{data['train']} training, {data['test']} test images"
     )
 
 
-def body(record: dict) -> str:
-    """Return the rows: for each metric the epochs at 20, 40 ... 100 % of the run."""
-    models = list(record["result"])
-    head = ["", "epoch", *(f"{model}: {what}" for model in models for what in ("paper", "measured"))]
-    lines = [[*head, "n", "tier", "seconds"]]
-    for metric, name, table, factor in ROWS:
-        if metric in ("balanced_accuracy", "auroc") and not record["data"]["dominated"]:
-            continue
-        lines.append(None)
-        for row, epoch in enumerate(record["settings"]["report_epochs"]):
-            line = [name if row == 0 else "", str(epoch)]
-            for model in models:
-                line.append(f"{table.column[model][row]:.1f}" if table else "-")
-                line.append(_measured(record, model, metric, row, factor))
-            lines.append(line + [_count(record, models, metric, row), record["data"]["tier"], _seconds(record, row)])
+def body(records: list[dict], block: Block) -> str:
+    """Return one table: a row for each report epoch, for each model the paper's number and ours."""
+    models = by_model(records)
+    lines = [["", *(cell for model in models for cell in ("", model))], ["epoch", *("paper", "measured") * len(models)]]
+    for row, epoch in enumerate(records[0]["settings"]["report_epochs"]):
+        line = [str(epoch)]
+        for model, runs in models.items():
+            line.append(f"{block.printed.column[model][row]:.1f}" if block.printed else "-")
+            line.append(measured(runs, block, row))
+        lines.append(line)
     return _aligned(lines)
 
 
-def notes(record: dict) -> list[str]:
+def measured(runs: list[dict], block: Block, row: int) -> str:
+    """Return a cell: the mean over a model's runs, and its interval."""
+    if block.metric == "time":
+        times = [run["clock"]["time"][row]["batch 1"] for run in runs]
+        middle, low, high = (statistics.median(time[key] for time in times) for key in ("seconds", "low", "high"))
+        return "{:.2f} [{:.2f}, {:.2f}]".format(*(block.factor * value for value in (middle, low, high)))
+    found = [run["result"][row][block.metric] for run in runs]
+    if any(metric is None for metric in found):
+        return "no masks"
+    if any(metric["value"] is None or math.isnan(metric["value"]) for metric in found):  # JSON has no NaN
+        return "none"
+    values = [metric["value"] * block.factor for metric in found]
+    mean = statistics.fmean(values)
+    if block.metric == "auroc":
+        return f"{mean:.1f}"
+    parts, statistic = _parts(runs, block.metric, row)
+    interval = bootstrap_seeds(parts, torch.tensor(runs[0]["data"]["truth"]["group"]), statistic, seed=0)
+    ends = "" if math.isnan(interval.low) else f" [{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
+    return f"{mean:.1f}{ends}"
+
+
+def notes(records: list[dict]) -> list[str]:
     """Return the sentences without which the numbers mislead."""
-    data = record["data"]
+    first, models = records[0], by_model(records)
+    data, last = first["data"], first["result"][-1]
     said = [f"A row stands beside the paper's row at the same share of its {paper.EPOCHS[-1]} epochs."]
+    counts = sorted({len(runs) for runs in models.values()})
+    seeds = " to ".join(str(n) for n in sorted({counts[0], counts[-1]}))
+    said.append(f"[ ]: 95 % interval, resampling the test's units and the training's seeds; {seeds} seeds a model.")
+    if counts[0] < 5:
+        said.append("Fewer than 5 seeds: the intervals understate how much a training varies.")
     said.append(f"Always answering the most frequent class: {data['majority']:.1f} % of the test images.")
     said.append(_how_sure(data))
-    last = next(iter(record["result"].values()))[-1]
-    said.append(f"F1, {last['f1']['convention']}.")
+    said.append(f"Labels: n = {last['accuracy']['n']} images. F1, {last['f1']['convention']}.")
     if data["masks"]:
-        said.append(f"Dice: {last['dice']['convention']}; n is each model's own, for a false alarm counts.")
+        n = sorted({run["result"][-1]["dice"]["n"] for run in records})
+        said.append(f"Dice: {last['dice']['convention']}; n = {_span(n)} images, for a false alarm counts.")
     else:
         said.append("This set has no masks: the label head was trained alone, and there is no Dice.")
-    clock = next(iter(record["clock"].values()))["time"][-1]["batch 1"]
-    said.append(f"Time: {clock['inside']}; median of n repeats, measured after all training.")
-    said.append("Seconds: of training up to that row, one number for each model.")
-    return said + [f"Not in this run: {left_out}." for left_out in record["left_out"]] + list(data["notes"])
+    clock = first["clock"]["time"][-1]["batch 1"]
+    said.append(
+        f"Time: {clock['inside']}; median over seeds [quartiles of {clock['repeats']} repeats], after the training."
+    )
+    parameters = ", ".join(f"{model} {runs[0]['parameters']:,}" for model, runs in models.items())
+    said.append(f"Parameters: {parameters}.")
+    seconds = {model: statistics.fmean(sum(run["clock"]["training"]) for run in runs) for model, runs in models.items()}
+    said.append("Seconds of training: " + ", ".join(f"{model} {value:.0f}" for model, value in seconds.items()) + ".")
+    said += [note for record in records for note in record["notes"]]
+    return said + [f"Not in this run: {left_out}." for left_out in first["left_out"]] + list(data["notes"])
+
+
+def by_model(records: list[dict]) -> dict[str, list[dict]]:
+    """Return the runs of each model, in the paper's order, by seed."""
+    names = [name for name in paper.MODELS if any(record["model"] == name for record in records)]
+    return {
+        name: sorted((r for r in records if r["model"] == name), key=lambda record: record["seed"]) for name in names
+    }
+
+
+def _parts(runs: list[dict], metric: str, row: int) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+    """Return what a metric adds up over images, (S, N, P), and the function of the sums, 0 ... 1."""
+    data = runs[0]["data"]
+    results = [run["result"][row] for run in runs]
+    if metric == "dice":
+        each = [[math.nan if value is None else value for value in result["dice_each"]] for result in results]
+        dice = torch.tensor(each, dtype=torch.float64)
+        return torch.stack([dice.nan_to_num(0.0), (~dice.isnan()).double()], dim=-1), lambda s: s[..., 0] / s[..., 1]
+    truth, scored = (torch.tensor(data["truth"][name]) for name in ("label", "scored"))
+    pred, k = torch.tensor([result["pred"] for result in results]), len(data["classes"])
+    pairs = torch.nn.functional.one_hot(truth * k + pred, k * k) * scored[:, None]  # (S, N, K²)
+    statistic = {"accuracy": _accuracy, "balanced_accuracy": _recall, "f1": _f1}[metric]
+    return pairs.double(), lambda sums: statistic(sums.unflatten(-1, (k, k)))
+
+
+def _accuracy(confusion: Tensor) -> Tensor:
+    return confusion.diagonal(dim1=-2, dim2=-1).sum(-1) / confusion.sum((-2, -1))
+
+
+def _recall(confusion: Tensor) -> Tensor:
+    return (confusion.diagonal(dim1=-2, dim2=-1) / confusion.sum(-1)).nanmean(-1)
+
+
+def _f1(confusion: Tensor) -> Tensor:
+    return (2 * confusion.diagonal(dim1=-2, dim2=-1) / (confusion.sum(-1) + confusion.sum(-2))).nanmean(-1)
 
 
 def _how_sure(data: dict) -> str:
@@ -85,39 +179,23 @@ def _how_sure(data: dict) -> str:
     return said + ("; probably too narrow." if "unknown" in data["unit"] else ".")
 
 
-def _measured(record: dict, model: str, metric: str, row: int, factor: float) -> str:
-    if metric == "time":
-        return f"{record['clock'][model]['time'][row]['batch 1']['seconds']:.4f}"
-    result = record["result"][model][row][metric]
-    if result is None:
-        return "no masks"
-    return f"{result['value'] * factor:.1f}" if math.isfinite(result["value"]) else "none"
+def _span(numbers: list[int]) -> str:
+    return str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
 
 
-def _count(record: dict, models: list[str], metric: str, row: int) -> str:
-    """Return n: scored images; for Dice each model's own, as false alarms on empty images count."""
-    if metric == "time":
-        return str(record["clock"][models[0]]["time"][row]["batch 1"]["repeats"])
-    counts = [record["result"][model][row][metric] for model in models]
-    each = ["-" if count is None else str(count["n"]) for count in counts]
-    return each[0] if len(set(each)) == 1 else "/".join(each)
+def _check_alike(records: list[dict]) -> None:
+    if not records:
+        raise ValueError("records must be one or more, got none; run one first")
+    for record in records[1:]:
+        for name in ("settings", "left_out", "protocol"):
+            if record[name] != records[0][name]:
+                raise ValueError(f"records must share their {name}, got two; one table holds one protocol")
+        if record["data"]["sha256"] != records[0]["data"]["sha256"]:
+            raise ValueError("records must come from the same images, got two sets; give each a table of its own")
 
 
-def _seconds(record: dict, row: int) -> str:
-    epoch = record["settings"]["report_epochs"][row]
-    return " + ".join(f"{sum(clock['training'][:epoch]):.0f}" for clock in record["clock"].values())
-
-
-def _aligned(lines: list[list[str] | None]) -> str:
-    """Pad all cells of a column to one width; None is a rule."""
-    cells = [line for line in lines if line]
-    widths = [max(len(line[c]) for line in cells) for c in range(len(cells[0]))]
-    rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
-    text = []
-    for line in lines:
-        if line is None:
-            text.append(rule)
-        else:
-            first, *others = (cell.ljust(w) if c == 0 else cell.rjust(w) for c, (cell, w) in enumerate(zip(line, widths)))
-            text.append("  ".join([first, *others]).rstrip())
-    return "\n".join(text)
+def _aligned(lines: list[list[str]]) -> str:
+    """Pad all cells of a column to one width; a rule stands under the two lines of the head."""
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    text = ["  ".join(cell.rjust(width) for cell, width in zip(line, widths)) for line in lines]
+    return "\n".join([text[0], text[1], "-" * len(text[0]), *text[2:]])

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from medkit.intervals import Interval, bootstrap_mean, paired_difference, within
+from medkit.intervals import Interval, bootstrap_mean, bootstrap_seeds, paired_difference, within
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -139,3 +139,84 @@ def test_edge_images_without_a_value_are_left_out():
 def test_edge_bad_input_gets_one_clear_error(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+# --- seeds and groups together ----------------------------------------------------------------
+
+
+def mean_of(parts):
+    return parts[..., 0] / parts[..., 1]
+
+
+def as_parts(values):
+    """(S, N) values -> (S, N, 2): what a mean adds up."""
+    return torch.stack([values, torch.ones_like(values)], dim=-1)
+
+
+def test_hand_two_seeds_that_agree_on_each_image_spread_by_seed_alone():
+    parts = as_parts(torch.tensor([[0.0, 0.0], [1.0, 1.0]]))  # all means are 0, ½ or 1, as the seeds are drawn
+    found = bootstrap_seeds(parts, torch.tensor([3, 4]), mean_of, seed=0)
+    assert found == Interval(0.5, 0.0, 1.0, 0.95, n=2, n_groups=2)
+    assert bootstrap_seeds(parts, torch.tensor([3, 4]), mean_of, seed=0, level=0.4)[1:3] == (0.5, 0.5)
+
+
+def test_twin_one_seed_is_the_bootstrap_over_groups():
+    values, group = clustered(30, 4, seed=0)
+    one = bootstrap_mean(values, group, seed=0, repeats=8000)
+    other = bootstrap_seeds(as_parts(values[None]), group, mean_of, seed=1, repeats=8000)
+    assert other.value == pytest.approx(one.value) and (other.n, other.n_groups) == (120, 30)
+    assert other.low == pytest.approx(one.low, abs=0.03) and other.high == pytest.approx(one.high, abs=0.03)
+
+
+def test_law_a_statistic_of_sums_need_not_be_a_mean():
+    """An F1 of resampled counts, not a mean of resampled F1s."""
+    draw = torch.Generator().manual_seed(0)
+    parts = (torch.rand((2, 40, 3), generator=draw) < 0.4).double()
+
+    def f1(sums):
+        return 2 * sums[..., 0] / (2 * sums[..., 0] + sums[..., 1] + sums[..., 2])
+
+    found = bootstrap_seeds(parts, torch.arange(40), f1, seed=0)
+    assert found.value == pytest.approx(float(f1(parts.sum(1)).mean()))
+    assert found.low < found.value < found.high
+
+
+def simulated(seeds, patients, slices, number):
+    """Values with mean 0 of which seed, patient and slice each have a part."""
+    draw = torch.Generator().manual_seed(number)
+    seed = 0.2 * torch.randn(seeds, 1, generator=draw, dtype=torch.float64)
+    patient = torch.randn(patients, generator=draw, dtype=torch.float64).repeat_interleave(slices)
+    noise = 0.3 * torch.randn(seeds, patients * slices, generator=draw, dtype=torch.float64)
+    return as_parts(seed + patient + noise), torch.arange(patients).repeat_interleave(slices)
+
+
+def test_law_seeds_and_patients_cover_the_truth_and_slices_do_not():
+    covered = {"patients": 0, "slices": 0}
+    for number in range(200):
+        parts, group = simulated(8, 40, 6, number)
+        for unit, units in (("patients", group), ("slices", torch.arange(240))):
+            found = bootstrap_seeds(parts, units, mean_of, seed=number, repeats=300)
+            covered[unit] += found.low <= 0 <= found.high
+    print(f"nominal 95 %: {covered['patients'] / 2:.1f} % over seeds and patients, {covered['slices'] / 2:.1f} % over slices")
+    assert 0.90 <= covered["patients"] / 200 <= 0.98
+    assert covered["slices"] / 200 < 0.80
+
+
+def test_law_the_seed_of_the_resampling_decides():
+    parts, group = simulated(3, 20, 2, 0)
+    one, again, other = (bootstrap_seeds(parts, group, mean_of, seed=s) for s in (0, 0, 1))
+    assert one == again and one != other
+
+
+def test_edge_one_group_has_no_ends():
+    found = bootstrap_seeds(as_parts(torch.ones(2, 3)), torch.zeros(3), mean_of, seed=0)
+    assert found.value == 1.0 and math.isnan(found.low) and math.isnan(found.high)
+
+
+@pytest.mark.parametrize("parts, group", [
+    (torch.ones(2, 3), torch.zeros(3)), (torch.ones(2, 3, 2), torch.zeros(2)),
+    (torch.full((2, 3, 2), math.nan), torch.zeros(3)),
+])  # fmt: skip
+def test_edge_parts_that_do_not_fit(parts, group):
+    with pytest.raises(ValueError, match=r"parts must be \(S, N, P\) and finite, and group \(N,\), got"):
+        bootstrap_seeds(parts, group, mean_of, seed=0)

@@ -56,9 +56,9 @@ def distance(ours, theirs):
 
 @contextlib.contextmanager
 def peers_may_warn():
-    """Show the warnings of others instead of failing; a mark on the test loses against the file's own."""
+    """Let peers advise without failing; a mark on the test would lose against the file's own."""
     with warnings.catch_warnings():
-        warnings.simplefilter("default")
+        warnings.simplefilter("ignore")
         yield
 
 

@@ -445,7 +445,7 @@ WRONG = (
     ),
     *_of(
         "Training",
-        "reproduce",
+        "experiment",
         (
             "one set of first weights for all seeds",
             "torch.default_generator.manual_seed(seed)",
@@ -474,7 +474,7 @@ WRONG = (
     ),
     *_of(
         "Eq. 6",
-        "reproduce",
+        "experiment",
         (
             "logits cut where probabilities are",
             "metrics.mask_counts(mask > 0, data.mask)",
@@ -638,11 +638,11 @@ WRONG = (
     ),
     *_of(
         "Evaluation",
-        "reproduce",
+        "experiment",
         (
             "test images join the training",
-            "images = (preprocess(data.train), preprocess(data.test))",
-            "images = (preprocess(data.train) + preprocess(data.test).mean(0), preprocess(data.test))",
+            "return Task(split.train, preprocess(split.train),",
+            "return Task(split.train, preprocess(split.train) + preprocess(split.test).mean(0),",
         ),
         (
             "contradicting labels scored",
@@ -651,9 +651,23 @@ WRONG = (
         ),
         (
             "a lower rate for one's own model",
-            "        data.train.mask,\n        settings,\n",
-            "        data.train.mask,\n"
+            "        task.train.mask,\n        settings,\n",
+            "        task.train.mask,\n"
             "        dataclasses.replace(settings, learning_rate=0.001 / (1 + (name == 'hybrid'))),\n",
+        ),
+        (
+            "a look at the test images that nobody counts",
+            'images = task.test.open(f"{name}, seed {seed}, epoch {epoch}")',
+            "images = task.test._images",
+        ),
+    ),
+    *_of(
+        "Evaluation",
+        "table",
+        (
+            "the best of the seeds",
+            "mean = statistics.fmean(values)",
+            "mean = max(values)",
         ),
     ),
 )

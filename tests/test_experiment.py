@@ -1,0 +1,194 @@
+"""One run: repeatable, resumable, and blind to the test images."""
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from medkit import experiment, paper, reproduce
+from medkit._interrupt import Interrupted
+from medkit.blocks import Prediction
+from medkit.data.container import Split
+from medkit.data.phantom import phantom_split
+from medkit.settings import Settings
+
+pytestmark = pytest.mark.filterwarnings("error")
+TINY = Settings(epochs=5)
+DEVICES = [
+    "cpu",
+    pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")),
+]
+
+
+@pytest.fixture(scope="module")
+def split():
+    return phantom_split(36, 18, 36, size=32)
+
+
+def prepare(split, device="cpu"):
+    return experiment.prepare(split, reproduce.preprocess, torch.device(device))
+
+
+def run(split, name="CNN", seed=0, device="cpu", **kwargs):
+    return experiment.run(name, prepare(split, device), TINY, seed, progress=None, **kwargs)
+
+
+def without_clock(record):
+    return json.dumps({name: value for name, value in record.items() if name != "clock"})
+
+
+@pytest.mark.parametrize("name", list(experiment.MODELS))
+def test_record_has_a_row_for_each_fifth_of_the_run(split, name):
+    done = run(split, name)
+    assert done["model"] == name and [row["epoch"] for row in done["result"]] == [1, 2, 3, 4, 5]
+    assert len(done["loss"]) == len(done["clock"]["training"]) == len(done["clock"]["time"]) == 5
+    assert set(done["clock"]["time"][0]) == {"batch 1", "batch 32"}
+    assert done["test_opened"] == 6 and 110_000 < done["parameters"] < 130_000
+    assert len(done["result"][0]["pred"]) == len(done["result"][0]["dice_each"]) == 36
+    assert json.loads(json.dumps(done))["data"]["truth"]["label"] == split.test.label.tolist()
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_same_seed_same_numbers_another_seed_others(split, device):
+    first, again, other = (run(split, "hybrid", seed, device) for seed in (0, 0, 1))
+    assert without_clock(first) == without_clock(again)
+    assert first["loss"] != other["loss"] and first["result"] != other["result"]
+
+
+def test_same_seed_same_record_in_five_processes():
+    """Each a fresh Python with its own order of sets and dicts of strings, all but the clock the same."""
+    code = (
+        "import json, torch\n"
+        "from medkit import experiment, reproduce\n"
+        "from medkit.data.phantom import phantom_split\n"
+        "from medkit.settings import Settings\n"
+        "task = experiment.prepare(phantom_split(24, 6, 12, size=32), reproduce.preprocess, torch.device('cpu'))\n"
+        "for seed in (0, 1):\n"
+        "    done = experiment.run('hybrid', task, Settings(epochs=5), seed, progress=None)\n"
+        "    done.pop('clock')\n"
+        "    print(json.dumps(done))\n"
+    )
+    printed = []
+    for hash_seed in ("1", "22", "333", "4444", "55555"):
+        environment = os.environ | {"PYTHONHASHSEED": hash_seed}
+        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        printed.append(done.stdout.splitlines())
+    assert len({first for first, _ in printed}) == 1 and len({second for _, second in printed}) == 1
+    assert printed[0][0] != printed[0][1]
+
+
+class PressAt:
+    """A progress bar that presses Ctrl-C at a step."""
+
+    def __init__(self, step):
+        self.step, self.now = step, 0
+
+    def __call__(self, **kwargs):
+        return self
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+    def set_postfix_str(self, text, refresh):
+        pass
+
+    def update(self):
+        self.now += 1
+        if self.now == self.step:
+            signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("step", [1, 5, 10])  # two steps an epoch
+def test_a_stopped_run_goes_on_to_the_same_record(split, tmp_path, step):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # under nohup it would be ignored
+    try:
+        with pytest.raises(Interrupted):
+            experiment.run("CNN", prepare(split), TINY, 0, tmp_path, PressAt(step))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    resumed = run(split, folder=tmp_path)
+    assert without_clock(resumed) == without_clock(run(split))
+
+
+def test_each_row_is_timed_with_the_weights_of_its_epoch(split, tmp_path, monkeypatch):
+    for folder in (None, tmp_path):
+        seen = []
+        monkeypatch.setattr(experiment, "clock", lambda model, image: seen.append(_sum(model)) or {})
+        done = run(split, folder=folder)
+        assert len(set(seen)) == 5 and len(done["clock"]["time"]) == 5
+    assert _sum(experiment._build("CNN", prepare(split), 0)) not in seen
+
+
+def _sum(model):
+    return float(sum(parameter.detach().double().sum() for parameter in model.parameters()))
+
+
+def test_test_images_decide_nothing(split):
+    """Noise in place of the test images and labels leaves the training as it was, bit for bit."""
+    noise = torch.rand(split.test.image.shape, generator=torch.Generator().manual_seed(5)) * 100
+    garbage = dataclasses.replace(split.test, image=noise, label=split.test.label.flip(0))
+    true, changed = run(split), run(Split(split.train, split.val, garbage))
+    assert changed["loss"] == true["loss"] and changed["result"] != true["result"]
+
+
+def test_every_look_at_the_test_images_is_counted(split):
+    task = prepare(split)
+    done = experiment.run("CNN", task, TINY, 0, progress=None)
+    assert done["test_opened"] == len(task.test.log)
+    assert task.test.log[0] == "CNN, seed 0, epoch 1" and task.test.log[-1] == "CNN, seed 0, timing"
+
+
+def test_first_weights_are_the_seeds_and_draw_nobody_elses_numbers(split):
+    task = prepare(split)
+    state = torch.random.get_rng_state()
+    first, again, other = (_sum(experiment._build("hybrid", task, seed)) for seed in (0, 0, 1))
+    assert first == again != other and torch.equal(state, torch.random.get_rng_state())
+
+
+def test_all_models_train_alike(split, monkeypatch):
+    seen = []
+
+    def fit(model, *data, **rest):
+        seen.append((data, rest["seed"], rest["scored"]))
+        raise InterruptedError
+
+    monkeypatch.setattr(experiment, "fit", fit)
+    task = prepare(split)
+    for name in experiment.MODELS:
+        with pytest.raises(InterruptedError):
+            experiment.run(name, task, TINY, 0)
+    assert all(data is other for one in seen for data, other in zip(one[0], seen[0][0])) and len(seen) == 4
+
+
+def test_a_pixel_is_lesion_from_a_logit_of_zero_on(split):
+    class Timid(torch.nn.Module):
+        def forward(self, image):
+            return Prediction(image.new_zeros(len(image), 3), torch.full_like(image, 0.25))  # probability 0.56
+
+    found = experiment.evaluate(Timid(), split.test, split.test.image)
+    everywhere = experiment.metrics.mask_counts(torch.ones_like(split.test.mask), split.test.mask)
+    assert found["dice"]["value"] == experiment.metrics.dice(everywhere).value
+    each = [value for value in found["dice_each"] if value is not None]
+    assert sum(each) / len(each) == pytest.approx(found["dice"]["value"], abs=1e-6)
+
+
+def test_unscored_labels_are_left_out(split):
+    scored = torch.ones(len(split.test), dtype=torch.bool)
+    scored[:6] = False
+    test = dataclasses.replace(split.test, scored=scored)
+    assert run(Split(split.train, split.val, test))["result"][0]["accuracy"]["n"] == len(test) - 6
+
+
+def test_run_too_short_for_five_rows_is_refused():
+    assert experiment.report_epochs(50) == list(paper.EPOCHS)
+    with pytest.raises(ValueError, match="epochs must be 5 or more, got 4"):
+        experiment.report_epochs(4)
