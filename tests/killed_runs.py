@@ -1,4 +1,6 @@
-"""Train in a child process, kill it at a random moment, go on, compare: run by test_resume.
+"""Runs that are stopped: by Ctrl-C at a step (`PressAt`), or killed in a child process.
+
+Train in a child process, kill it at a random moment, go on, compare: as test_resume does:
 
     python tests/killed_runs.py train|save COUNT FOLDER
 
@@ -40,6 +42,32 @@ class Chancy(nn.Module):
     def forward(self, image):
         x = self.body(image)
         return Prediction(self.label(x.mean(dim=(2, 3))), self.mask(x))
+
+
+class PressAt:
+    """A progress bar that presses Ctrl-C at a step."""
+
+    def __init__(self, step):
+        self.step = step
+
+    def __call__(self, *, initial, **words):
+        self.now = self.began = initial
+        return self
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+    def set_postfix_str(self, text, refresh):
+        pass
+
+    def update(self):
+        self.now += 1
+        if self.now == self.step:
+            self.pressed = time.monotonic()
+            signal.raise_signal(signal.SIGINT)
 
 
 def images():

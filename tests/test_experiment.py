@@ -9,6 +9,7 @@ import sys
 
 import pytest
 import torch
+from killed_runs import PressAt
 
 from medkit import experiment, paper, reproduce
 from medkit._interrupt import Interrupted
@@ -81,30 +82,6 @@ def test_same_seed_same_record_in_five_processes():
         printed.append(done.stdout.splitlines())
     assert len({first for first, _ in printed}) == 1 and len({second for _, second in printed}) == 1
     assert printed[0][0] != printed[0][1]
-
-
-class PressAt:
-    """A progress bar that presses Ctrl-C at a step."""
-
-    def __init__(self, step):
-        self.step, self.now = step, 0
-
-    def __call__(self, **kwargs):
-        return self
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        pass
-
-    def set_postfix_str(self, text, refresh):
-        pass
-
-    def update(self):
-        self.now += 1
-        if self.now == self.step:
-            signal.raise_signal(signal.SIGINT)
 
 
 @pytest.mark.parametrize("step", [1, 5, 10])  # two steps an epoch

@@ -208,6 +208,19 @@ def test_law_the_seed_of_the_resampling_decides():
     assert one == again and one != other
 
 
+def test_law_a_thousand_repeats_if_nothing_is_said():
+    parts, group = simulated(3, 20, 2, 0)
+    said = bootstrap_seeds(parts, group, mean_of, seed=0, repeats=1000)
+    assert bootstrap_seeds(parts, group, mean_of, seed=0) == said
+    assert bootstrap_seeds(parts, group, mean_of, seed=0, repeats=1001) != said
+
+
+def test_law_the_statistic_is_given_sums():
+    """One that is not the same for sums and means: how many images there are."""
+    parts, group = simulated(3, 20, 2, 0)
+    assert bootstrap_seeds(parts, group, lambda sums: sums[..., 1], seed=0).value == 40.0
+
+
 def test_edge_one_group_has_no_ends():
     found = bootstrap_seeds(as_parts(torch.ones(2, 3)), torch.zeros(3), mean_of, seed=0)
     assert found.value == 1.0 and math.isnan(found.low) and math.isnan(found.high)
@@ -215,7 +228,7 @@ def test_edge_one_group_has_no_ends():
 
 @pytest.mark.parametrize("parts, group", [
     (torch.ones(2, 3), torch.zeros(3)), (torch.ones(2, 3, 2), torch.zeros(2)),
-    (torch.full((2, 3, 2), math.nan), torch.zeros(3)),
+    (torch.full((2, 3, 2), math.nan), torch.zeros(3)), (torch.tensor([[[1.0, math.inf]]]), torch.zeros(1)),
 ])  # fmt: skip
 def test_edge_parts_that_do_not_fit(parts, group):
     with pytest.raises(ValueError, match=r"parts must be \(S, N, P\) and finite, and group \(N,\), got"):

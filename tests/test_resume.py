@@ -12,6 +12,7 @@ from pathlib import Path
 import killed_runs
 import pytest
 import torch
+from killed_runs import PressAt
 
 from medkit import checkpoint, resume
 from medkit._check import MedkitInputError
@@ -53,32 +54,6 @@ def rows(history):
 
 def same(one, other):
     return all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values()))
-
-
-class PressAt:
-    """A progress bar that presses Ctrl-C at a step."""
-
-    def __init__(self, step):
-        self.step = step
-
-    def __call__(self, total, initial, **kwargs):
-        self.now, self.began = initial, initial
-        return self
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        pass
-
-    def set_postfix_str(self, text, refresh):
-        pass
-
-    def update(self):
-        self.now += 1
-        if self.now == self.step:
-            self.pressed = time.monotonic()
-            signal.raise_signal(signal.SIGINT)
 
 
 # --- interrupted --------------------------------------------------------------------------------
