@@ -32,7 +32,11 @@ class Watch:
         if self.at_once or (self.asked and now - self.since > PATIENCE):
             raise KeyboardInterrupt
         if not self.asked:
-            self.asked, self.since = True, now
+            self.ask()
+
+    def ask(self) -> None:
+        """Keep in mind that somebody asked, from now on."""
+        self.asked, self.at_once, self.since = True, False, time.monotonic()
 
 
 @contextlib.contextmanager

@@ -45,7 +45,9 @@ class Saved(NamedTuple):
 def save(
     folder: Path, series: str, number: int, tensors: dict[str, Tensor], facts: dict, keep: int = 1
 ) -> Path:
-    """Write the next checkpoint of a series; then, and only then, delete older ones.
+    """Write the next checkpoint of a series; then, and only then, delete the others of it.
+
+    Those with a higher number come from a run that was begun anew in the same folder; they go too.
 
     Args:
         folder: made if it is not there.
@@ -80,7 +82,7 @@ def save(
             f"could not be saved ({error.strerror or error})",
             f"make room or allow writing, and run again; the checkpoint before it is kept: {kept}",
         ) from error
-    _clean(folder, series, finished(folder, series)[-keep:])
+    _clean(folder, series, [old for old in finished(folder, series) if _number(old) <= number][-keep:])
     return path
 
 

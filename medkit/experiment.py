@@ -126,7 +126,7 @@ def run(
         "notes": history.notes,
         "loss": [{key: row[key] for key in ("epoch", "loss", "label", "dice", "bce")} for row in history],
         "result": [{"epoch": row["epoch"], **row["measured"]} for row in measured],
-        "test_opened": len(measured) + 1,  # also what was opened before a stop
+        "test_opened": len(measured) + 1,  # once more for each stop amid a measurement
         "clock": {"training": history.column("seconds"), "time": times},
     }
 

@@ -102,14 +102,15 @@ def bootstrap_seeds(
         parts: (S, N, P) for S seeds and N images, what the statistic adds up over images: such as
             (right, 1) for an accuracy.
         group: (N,) int64, as for `bootstrap_mean`, the same images for all seeds.
-        statistic: sums (..., P) -> values (...), such as right / all.
+        statistic: sums (..., P) -> values (...), such as right / all; NaN where there is nothing.
         seed, level, repeats: as for `bootstrap_mean`.
 
     Edge: one seed has no spread, and the interval then covers the groups alone; two or three
-        understate it. With fewer than two groups the ends are NaN.
+        understate it. With fewer than two groups that have a value the ends are NaN. Interval's n
+        counts all images, n_groups the groups that have a value.
 
     Raises:
-        ValueError: shapes do not fit, or a part is not finite.
+        ValueError: shapes do not fit, a part is not finite, level not in 0 ... 1.
 
     >>> parts = torch.tensor([[[1., 1.], [0., 1.]], [[1., 1.], [1., 1.]]])    # 50 % and 100 % right
     >>> bootstrap_seeds(parts, torch.tensor([0, 1]), lambda p: p[..., 0] / p[..., 1], seed=0)[:3]
@@ -120,13 +121,15 @@ def bootstrap_seeds(
             f"parts must be (S, N, P) and finite, and group (N,), got {tuple(parts.shape)} and "
             f"{tuple(group.shape)}; give one row of parts for each image"
         )
+    _check_level(level)
     parts, generator = parts.double(), torch.Generator().manual_seed(seed)
     labels, place = group.unique(return_inverse=True)
     runs, n, count = parts.shape[0], parts.shape[1], len(labels)
     value = float(statistic(parts.sum(1)).nanmean())
-    if count < 2:
-        return Interval(value, float("nan"), float("nan"), level, n, count)
     sums = parts.new_zeros(runs, count, parts.shape[2]).index_add(1, place, parts)
+    known = int((~statistic(sums).isnan()).any(0).sum())
+    if known < 2:
+        return Interval(value, float("nan"), float("nan"), level, n, known)
     drawn = torch.randint(count, (repeats, count), generator=generator)
     times = torch.zeros(repeats, count, dtype=torch.float64).scatter_add(1, drawn, torch.ones(drawn.shape).double())
     values = statistic(torch.einsum("rg,sgp->rsp", times, sums))  # (repeats, runs)
@@ -134,7 +137,7 @@ def bootstrap_seeds(
     means = values.gather(1, chosen).nanmean(1)
     tail = (1 - level) / 2
     ends = means[~means.isnan()].quantile(torch.tensor([tail, 1 - tail], dtype=means.dtype))
-    return Interval(value, *ends.tolist(), level, n, count)
+    return Interval(value, *ends.tolist(), level, n, known)
 
 
 def within(interval: Interval, claimed: float, margin: float) -> bool | None:
@@ -171,9 +174,13 @@ def _answered(values: Tensor, group: Tensor, level: float) -> tuple[Tensor, Tens
             f"values must be (N,) floating point and group (N,), got {tuple(values.shape)} {values.dtype} "
             f"and {tuple(group.shape)}; give one value and one group for each image"
         )
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie between 0 and 1, got {level}; 0.95 is usual")
+    _check_level(level)
     if values.isinf().any():
         raise ValueError(f"values must be finite or NaN, got {int(values.isinf().sum())} infinite; look at them")
     known = ~values.isnan()
     return values[known].detach().cpu().double(), group[known].cpu()
+
+
+def _check_level(level: float) -> None:
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie between 0 and 1, got {level}; 0.95 is usual")

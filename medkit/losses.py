@@ -58,8 +58,8 @@ def label_loss(
     >>> label_loss(torch.tensor([[0.0, 0.0], [0.0, 99.0]]), torch.tensor([0, 1]))    # (log 2 + 0) / 2
     tensor(0.3466)
     """
-    each = F.cross_entropy(pred, target, reduction="none")
     scored = torch.ones_like(target, dtype=torch.bool) if scored is None else scored
+    each = F.cross_entropy(pred, target.where(scored, 0), reduction="none")  # a filler may be no class
     count = torch.as_tensor(scored.sum() if count is None else count, device=pred.device)
     return torch.where(scored, each, 0.0).sum() / count.clamp(min=1)
 

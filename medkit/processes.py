@@ -88,6 +88,15 @@ def anyone(flag: bool) -> bool:
     return bool(flags)
 
 
+def all_have(value: object) -> bool:
+    """Say whether a value, such as a position, is the same in all processes."""
+    if count() == 1:
+        return True
+    values = [None] * count()
+    dist.all_gather_object(values, value)
+    return all(other == value for other in values)
+
+
 @torch.no_grad()
 def start_alike(model: nn.Module) -> None:
     """Give all processes the first one's weights and statistics."""

@@ -12,6 +12,7 @@ records go into one folder.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import shutil
@@ -26,7 +27,7 @@ from medkit import denoise, experiment, normalise, record, table
 from medkit._check import MedkitInputError
 from medkit._files import write_whole
 from medkit._interrupt import Interrupted
-from medkit.data import folder, phantom, public, where
+from medkit.data import folder, leaks, phantom, public, where
 from medkit.data.container import ImageSet, Split, split_by_group
 from medkit.settings import Settings
 
@@ -72,7 +73,8 @@ def load(name: str, preset: Preset, seed: int = SPLIT_SEED) -> Split:
             raise MedkitInputError(
                 name, "needs the environment variable MEDKIT_DATA", "set it to the folder that holds the set"
             )
-        return loaders[name](root, size=preset.size, limit=preset.limit, seed=seed)
+        split = loaders[name](root, size=preset.size, limit=preset.limit, seed=seed)
+        return without_leaks(split)
     if not Path(name).is_dir():
         raise MedkitInputError(
             name, "is neither a data set nor a folder", f"give phantom, {', '.join(loaders)} or an existing folder"
@@ -82,6 +84,18 @@ def load(name: str, preset: Preset, seed: int = SPLIT_SEED) -> Split:
         return split_by_group(images, seed=seed)
     except ValueError as error:
         raise MedkitInputError(name, "has too few images to split", str(error)) from error
+
+
+def without_leaks(split: Split) -> Split:
+    """Take out of training and validation what has a twin among later sides, and say so in the notes.
+
+    BRISC holds mirrored copies of its own images, BUSI slightly shifted ones (`medkit.data.leaks`).
+    """
+    clean, found = leaks.without_twins(split)
+    if not found:
+        return clean
+    note = f"{len(found)} twins of images on a later side (copies, mirrored, turned) were taken out of an earlier one."
+    return dataclasses.replace(clean, test=dataclasses.replace(clean.test, notes=(*clean.test.notes, note)))
 
 
 def preprocess(data: ImageSet) -> Tensor:
@@ -103,17 +117,17 @@ def run_all(
         MedkitInputError: a record is in the way that belongs to another protocol or set, or can't
             be read or written.
     """
-    made = []
-    for number, (seed, name) in enumerate([(seed, name) for seed in seeds for name in models], start=1):
-        path = out / f"{name}-seed{seed}.json"
+    runs = {out / f"{name}-seed{seed}.json": (name, seed) for seed in seeds for name in models}
+    for path in filter(Path.exists, runs):  # what is in the way is found before any training
+        read(path, task, settings, preset)
+    for number, (path, (name, seed)) in enumerate(runs.items(), start=1):
         if not path.exists():
-            print(f"Run {number} of {len(seeds) * len(models)}: {name}, seed {seed}", file=sys.stderr)
+            print(f"Run {number} of {len(runs)}: {name}, seed {seed}", file=sys.stderr)
             checkpoints = out / "checkpoints" / path.stem
             found = experiment.run(name, task, settings, seed, checkpoints)
             record.save(found | {"left_out": list(LEFT_OUT), "protocol": protocol(preset)}, path)
             shutil.rmtree(checkpoints, ignore_errors=True)
-        made.append(path)
-    return [read(path, task, settings, preset) for path in made]
+    return [read(path, task, settings, preset) for path in runs]
 
 
 def protocol(preset: str) -> dict:
@@ -134,6 +148,7 @@ def read(path: Path, task: experiment.Task, settings: Settings, preset: str) -> 
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         same = {
+            "run": path.stem == f"{found['model']}-seed{found['seed']}",
             "set of images": found["data"]["sha256"] == task.facts["sha256"],
             "protocol": found["protocol"] == protocol(preset) and found["left_out"] == list(LEFT_OUT),
             "settings": found["settings"] == json.loads(json.dumps(experiment.settings_of(settings))),

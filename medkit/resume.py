@@ -110,6 +110,9 @@ class Keeper:
             MedkitInputError: it is damaged, or another run's.
         """
         found = None if self.folder is None else checkpoint.load(self.folder, "last")
+        if not processes.all_have(found and found.facts["state"]["steps"]):
+            what = "is not the same in all processes"
+            raise MedkitInputError(self.folder, what, "name a folder that all hosts share")
         if found is None:
             return None
         state = State.from_facts(found.facts["state"])
@@ -118,7 +121,7 @@ class Keeper:
             checkpoint.restore(found.tensors, self.model, self.optimiser)
         except (RuntimeError, KeyError) as error:
             raise self._other_run(f"another model's ({error})") from error
-        if found.facts["machine"] != _machine():
+        if found.facts["machine"] != _machine(self.model):
             before = ", ".join(f"{name} {value}" for name, value in found.facts["machine"].items())
             state.history.note(f"the steps up to {state.steps} were made with {before}: last bits may differ")
         return state
@@ -126,7 +129,7 @@ class Keeper:
     def save(self, state: State) -> None:
         """Write a checkpoint; of several processes the first one does."""
         if self.folder is not None and processes.rank() == 0:
-            facts = {"run": self.run, "machine": _machine(), "state": state.to_facts()}
+            facts = {"run": self.run, "machine": _machine(self.model), "state": state.to_facts()}
             # a step has one checkpoint, an epoch's end another with the same number of steps
             number = state.steps + state.epoch
             tensors = checkpoint.tensors_of(self.model, self.optimiser)
@@ -138,11 +141,14 @@ class Keeper:
         if time.monotonic() - self.saved > SAVE_SECONDS:
             self.save(state)
 
-    def keep_best(self, state: State, row: dict) -> None:
+    def keep_best(self, state: State, measured: dict) -> None:
         """Write the weights aside if this epoch is the best so far; of two equal ones the first is."""
-        if self.best is None or processes.rank() > 0 or row.get(self.best) is None:
+        if self.best is None or processes.rank() > 0:
             return
-        value, before = row[self.best], state.history.best
+        if not isinstance(measured.get(self.best), int | float):
+            there = ", ".join(measured) or "nothing"
+            raise ValueError(f"best must be a number that on_epoch returns, got {self.best!r}; it returned {there}")
+        value, before = measured[self.best], state.history.best
         if not math.isfinite(value) or (before is not None and value <= before[self.best]):
             return
         facts = {"run": self.run, "epoch": state.epoch, self.best: value}
@@ -156,7 +162,7 @@ class Keeper:
         self.model.eval()
         kept = "nothing is saved, for no folder was given"
         if self.folder is not None:
-            kept = f"saved in {self.folder.name}: the same call goes on from there"
+            kept = f"saved in {self.folder.resolve().name}: the same call goes on from there"
         raise Interrupted(f"training stopped in epoch {state.epoch} after step {state.step}; {kept}")
 
     def _check_same_run(self, found: checkpoint.Saved, state: State) -> None:
@@ -165,8 +171,11 @@ class Keeper:
             before, now = saved.get(name), self.run.get(name)
             if before != now and name != "settings.epochs":
                 raise self._other_run(f"another run's ({name} was {before}, now {now})")
-        if state.epoch - 1 > self.run["settings.epochs"]:
-            raise self._other_run(f"a longer run's ({state.epoch - 1} epochs)")
+        begun = state.epoch - (state.step == 0)  # with the epoch under way
+        if begun > self.run["settings.epochs"]:
+            raise self._other_run(f"a longer run's ({begun} epochs)")
+        if state.history.best is not None and self.best not in (None, *state.history.best):
+            raise self._other_run(f"another run's (best was {list(state.history.best)[1]}, now {self.best})")
 
     def _other_run(self, whose: str) -> MedkitInputError:
         return MedkitInputError(
@@ -174,9 +183,14 @@ class Keeper:
         )
 
 
-def _machine() -> dict:
+def _machine(model: nn.Module) -> dict:
     """Return what the last bits depend on beside the run itself."""
-    return {"threads": torch.get_num_threads(), "torch": torch.__version__}
+    return {
+        "device": next(model.parameters()).device.type,
+        "processes": processes.count(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+    }
 
 
 def _flat(run: dict) -> dict:

@@ -102,6 +102,8 @@ def _gradients(
         if settings.augment is not None:
             image, mask = augment(image, mask, piece, seed, state.epoch, settings.augment)
         prediction = _predict(forward, image, settings)
+        if state.step == 0:
+            _check_answer(prediction, data)
         weights = {part: getattr(settings, part) for part in ("label_weight", "dice_weight", "bce_weight")}
         losses = total_loss(*prediction, data.label[at], mask, data.scored[at], **weights, whole=whole)
         losses.total.backward()
@@ -110,14 +112,28 @@ def _gradients(
     return parts
 
 
-def _predict(forward: Callable, image: Tensor, settings: Settings) -> tuple[Tensor, Tensor]:
+def _predict(forward: Callable, image: Tensor, settings: Settings) -> tuple[Tensor, Tensor | None]:
     """Return label and mask logits in the images' own precision, however they were computed."""
     if settings.channels_last:
         image = image.contiguous(memory_format=torch.channels_last)
     half = settings.mixed_precision and has_bfloat16(image.device)
     with torch.autocast(image.device.type, torch.bfloat16, enabled=half):
-        label, mask = forward(image)
-    return label.to(image.dtype), mask.to(image.dtype)
+        answer = forward(image)
+    if not isinstance(answer, tuple) or len(answer) != 2:
+        got = f"{type(answer).__name__} of {len(answer)}"
+        raise TypeError(f"model must return label logits and mask logits, got {got}; see medkit.blocks.Prediction")
+    label, mask = answer
+    return label.to(image.dtype), None if mask is None else mask.to(image.dtype)
+
+
+def _check_answer(prediction: tuple[Tensor, Tensor | None], data: Images) -> None:
+    """Refuse, at an epoch's first step, a model that has fewer answers than there are classes."""
+    label, mask = prediction
+    classes, largest = label.shape[1], int(data.label.where(data.scored, 0).max())
+    if largest >= classes:
+        raise ValueError(f"model must answer all classes, got {classes} answers and label {largest}; see its classes")
+    if mask is None and data.mask is not None:
+        raise ValueError("model must return mask logits, got None beside masks; train with mask=None")
 
 
 def _present(optimiser: torch.optim.Optimizer) -> list[Tensor]:
@@ -140,6 +156,8 @@ def _halve(forward, state: State, size: int) -> None:
     )
     if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in forward.modules()):
         text += ", but for BatchNorm, which normalises each piece alone: the result differs"
+    if any(isinstance(module, nn.modules.dropout._DropoutNd) and module.p for module in forward.modules()):
+        text += ", but for dropout, which draws anew for each piece: the result differs"
     state.history.note(text)
 
 

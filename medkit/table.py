@@ -115,7 +115,8 @@ def notes(records: list[dict]) -> list[str]:
     said.append(f"[ ]: 95 % interval, resampling the test's units and the training's seeds; {seeds} seeds a model.")
     if counts[0] < 5:
         said.append("Fewer than 5 seeds: the intervals understate how much a training varies.")
-    said.append(f"Always answering the most frequent class: {data['majority']:.1f} % of the test images.")
+    if data["majority"] is not None:  # JSON's NaN, where no test image has a label to score
+        said.append(f"Always answering the most frequent class: {data['majority']:.1f} % of the test images.")
     said.append(_how_sure(data))
     said.append(f"Labels: n = {last['accuracy']['n']} images. F1, {last['f1']['convention']}.")
     if data["masks"]:
@@ -131,7 +132,7 @@ def notes(records: list[dict]) -> list[str]:
     said.append(f"Parameters: {parameters}.")
     seconds = {model: statistics.fmean(sum(run["clock"]["training"]) for run in runs) for model, runs in models.items()}
     said.append("Seconds of training: " + ", ".join(f"{model} {value:.0f}" for model, value in seconds.items()) + ".")
-    said += [note for record in records for note in record["notes"]]
+    said += [f"{run['model']}, seed {run['seed']}: {note}" for run in records for note in run["notes"]]
     return said + [f"Not in this run: {left_out}." for left_out in first["left_out"]] + list(data["notes"])
 
 
@@ -186,6 +187,10 @@ def _span(numbers: list[int]) -> str:
 def _check_alike(records: list[dict]) -> None:
     if not records:
         raise ValueError("records must be one or more, got none; run one first")
+    runs = [(record["model"], record["seed"]) for record in records]
+    if len(set(runs)) < len(runs):
+        twice = max(runs, key=runs.count)
+        raise ValueError(f"records must be different runs, got {twice[0]}, seed {twice[1]} twice; leave one out")
     for record in records[1:]:
         for name in ("settings", "left_out", "protocol"):
             if record[name] != records[0][name]:

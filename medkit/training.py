@@ -8,7 +8,9 @@ numbers in between, and whether or not the run was stopped and went on.
 
 from __future__ import annotations
 
+import json
 import math
+import operator
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -19,7 +21,7 @@ from tqdm.auto import tqdm
 
 from medkit import processes
 from medkit._check import check_image
-from medkit._interrupt import watch
+from medkit._interrupt import Watch, watch
 from medkit.history import History
 from medkit.resume import Keeper, State
 from medkit.settings import Settings
@@ -54,7 +56,8 @@ def fit(
             the caller's.
         scored: (N,) bool, False for images whose label must not be used; None: all count.
         on_epoch: called as on_epoch(epoch, model) to evaluate; its time is not in the epoch's
-            seconds. The dict of numbers that it may return joins the epoch's row.
+            seconds. The dict that it may return (numbers, or what JSON can hold, under names of
+            its own such as val_dice) joins the epoch's row.
         at_epochs: the epochs (from 1) after which it is called; None: after each.
         folder: keeps checkpoints, after each epoch and once a minute. Called again with the same
             folder, a run goes on where it was, to the very same bits; a finished one returns at once.
@@ -68,18 +71,21 @@ def fit(
 
     Edge: the model is left in evaluation mode. Out of memory, a batch is worked off in halves,
         quarters ... whose gradients add up: the same step within rounding, unless there is
-        BatchNorm; a note says so. With several processes each takes its share (`processes`).
+        BatchNorm or dropout; a note says so. With several processes each takes its share (`processes`).
 
     Raises:
         ValueError: tensors that don't fit together, or NaN in an image.
         FloatingPointError: loss or gradient became NaN or infinite; the message names epoch, step
-            and images. That step is not taken, and neither checkpoint nor best is touched.
+            and images. That step is not taken, and neither checkpoint nor best is touched; the
+            model at hand keeps its weights, but BatchNorm's statistics have met the batch.
         Interrupted: a KeyboardInterrupt, after the step under way, and after a checkpoint.
         MedkitInputError: the folder can't be written, is damaged, or holds another run.
     """
-    everybody = torch.ones_like(label, dtype=torch.bool)
-    data = Images(image, label, mask, everybody if scored is None else scored)
+    scored = torch.ones_like(label, dtype=torch.bool) if scored is None else scored
+    data = Images(image, label, mask, scored)
     _check_set(data, model)
+    _check_best(best, on_epoch)
+    seed = operator.index(seed)  # also NumPy's whole numbers, which JSON can't hold
     processes.start_alike(model)
     if settings.channels_last:
         model.to(memory_format=torch.channels_last)
@@ -105,10 +111,15 @@ def fit(
                     keeper.stop(state)
             row = state.row()
             if on_epoch is not None and (at_epochs is None or state.epoch in at_epochs):
-                row |= _evaluate(on_epoch, state, model, interrupt, keeper)
-            keeper.keep_best(state, row)
+                measured = _evaluate(on_epoch, state, model, interrupt)
+                if processes.anyone(interrupt.asked):
+                    keeper.stop(state)  # the epoch is measured when the run goes on
+                keeper.keep_best(state, measured)
+                row |= measured
             state.next_epoch(row)
             keeper.save(state)
+        if processes.anyone(interrupt.asked):
+            keeper.stop(state)
     model.eval()
     return state.history
 
@@ -144,22 +155,30 @@ def predict(model: nn.Module, image: Tensor, batch_size: int = 128):
     return type(parts[0])(*(torch.cat(field) for field in zip(*parts)))
 
 
-def _evaluate(on_epoch, state: State, model: nn.Module, interrupt, keeper: Keeper) -> dict:
+def _evaluate(on_epoch: Callable, state: State, model: nn.Module, interrupt: Watch) -> dict:
     """Let the caller measure, in the first process alone; an interrupt need not wait for the end of it."""
     if processes.rank() > 0:
         return {}
     model.eval()
-    interrupt.at_once = True
     try:
+        interrupt.at_once = True
         measured = on_epoch(state.epoch, model)
-    except KeyboardInterrupt:
-        keeper.stop(state)
-    finally:
         interrupt.at_once = False
+    except KeyboardInterrupt:
+        interrupt.ask()
+        return {}
     if not isinstance(measured, dict | None):
-        got = type(measured).__name__
-        raise TypeError(f"on_epoch must return a dict of numbers or None, got {got}; see fit")
-    return measured or {}
+        raise TypeError(f"on_epoch must return a dict or None, got {type(measured).__name__}; see fit")
+    measured = {name: value.item() if hasattr(value, "item") else value for name, value in (measured or {}).items()}
+    taken = sorted(measured.keys() & state.row().keys())
+    if taken:
+        fix = f"call it val_{taken[0]}"
+        raise ValueError(f"on_epoch must return names that the training has not, got {', '.join(taken)}; {fix}")
+    try:
+        json.dumps(measured)
+    except TypeError as error:
+        raise TypeError(f"on_epoch must return what JSON can hold, got {measured}; use float(...)") from error
+    return measured
 
 
 def _postfix(state: State, settings: Settings) -> str:
@@ -189,9 +208,16 @@ class _Silent:
         pass
 
 
+def _check_best(best: str | None, on_epoch: Callable | None) -> None:
+    if best is not None and on_epoch is None:
+        raise ValueError(f"on_epoch must be given with best={best!r}, got None; let it return that number")
+
+
 def _check_set(data: Images, model: nn.Module) -> None:
     image, n = data.image, len(data.image)
     check_image(image)
+    if image.ndim != 4:
+        raise ValueError(f"image must be (N, C, H, W), got {tuple(image.shape)}; add the channels with image[:, None]")
     if not torch.isfinite(torch.stack(torch.aminmax(image))).all():
         broken = (~image.isfinite().flatten(1).all(1)).nonzero().flatten().tolist()
         raise ValueError(f"image must be finite, got NaN or infinity before step 1, images {broken}; mend or drop them")
@@ -214,5 +240,7 @@ def _check_set(data: Images, model: nn.Module) -> None:
                 f"{name} must be on {image.device} like image, got {tensor.device}; "
                 f"move the whole set with .to(device)"
             )
+    if (data.label[data.scored] < 0).any():
+        raise ValueError("label must be 0 or more where it is scored, got a negative one; set scored to False there")
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise ValueError("model must have a weight that learns, got none; thaw a stage, or leave fit out")

@@ -196,3 +196,9 @@ def test_facts_are_text_not_code(tmp_path):
     content = write(tmp_path).read_bytes()
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
     assert set(header) == {"a", "__metadata__"} and json.loads(header["__metadata__"]["facts"]) == {"step": 1}
+
+
+def test_a_run_begun_anew_in_the_same_folder_keeps_its_own(tmp_path):
+    save(tmp_path, "best", 40, {"a": torch.zeros(1)}, {})
+    path = save(tmp_path, "best", 1, {"a": torch.ones(1)}, {})
+    assert finished(tmp_path, "best") == [path]

@@ -169,3 +169,19 @@ def test_run_too_short_for_five_rows_is_refused():
     assert experiment.report_epochs(50) == list(paper.EPOCHS)
     with pytest.raises(ValueError, match="epochs must be 5 or more, got 4"):
         experiment.report_epochs(4)
+
+
+def test_majority_is_the_trainings_and_empty_pairs_have_no_dice(split):
+    label = torch.zeros_like(split.train.label)
+    label[:3] = torch.tensor([0, 1, 2])
+    train = dataclasses.replace(split.train, label=label)
+    test = dataclasses.replace(split.test, label=torch.ones_like(split.test.label))
+    assert experiment.describe(Split(train, split.val, test))["majority"] == 0.0  # nobody there is of class 0
+
+    class Blind(torch.nn.Module):
+        def forward(self, image):
+            return Prediction(image.new_zeros(len(image), 3), torch.full_like(image, -1.0))
+
+    each = experiment.evaluate(Blind(), split.test, split.test.image)["dice_each"]
+    empty = ~split.test.mask.flatten(1).any(1)
+    assert [value is None for value in each] == empty.tolist() and empty.any() and not empty.all()

@@ -221,6 +221,17 @@ def test_law_the_statistic_is_given_sums():
     assert bootstrap_seeds(parts, group, lambda sums: sums[..., 1], seed=0).value == 40.0
 
 
+def test_edge_one_group_with_a_value_has_no_ends():
+    parts = torch.zeros(1, 60, 2)
+    parts[0, 7] = torch.tensor([0.7, 1.0])  # one of sixty images has a Dice
+    found = bootstrap_seeds(parts, torch.arange(60), mean_of, seed=0)
+    assert found.value == pytest.approx(0.7) and math.isnan(found.low) and found.n_groups == 1
+    parts[0, 8] = torch.tensor([0.1, 1.0])
+    assert bootstrap_seeds(parts, torch.arange(60), mean_of, seed=0).n_groups == 2
+    with pytest.raises(ValueError, match="level must lie between 0 and 1, got 95"):
+        bootstrap_seeds(parts, torch.arange(60), mean_of, seed=0, level=95)
+
+
 def test_edge_one_group_has_no_ends():
     found = bootstrap_seeds(as_parts(torch.ones(2, 3)), torch.zeros(3), mean_of, seed=0)
     assert found.value == 1.0 and math.isnan(found.low) and math.isnan(found.high)

@@ -52,6 +52,17 @@ def test_ct_is_windowed_before_eq_2(split):
     assert abs(bright - (unwindowed > 0.2).double().mean()) > 0.05
 
 
+def test_twins_leave_the_training_and_are_counted():
+    whole = phantom_split(60, 12, 24, size=64)
+    train = whole.train
+    twin = dataclasses.replace(train, image=train.image.clone())
+    twin.image[5] = whole.test.image[3].flip(-1)  # a mirrored copy, as a published set has
+    clean = reproduce.without_leaks(dataclasses.replace(whole, train=twin))
+    assert len(clean.train) == 59 and train.name[5] not in clean.train.name and len(clean.test) == 24
+    assert "1 twins of images on a later side" in clean.test.notes[-1]
+    assert len(reproduce.without_leaks(whole).train) == 60
+
+
 # --- the command ------------------------------------------------------------------------------
 
 
@@ -110,10 +121,20 @@ def test_command_stopped_goes_on_where_it_was(tiny, capsys, monkeypatch):
         assert one == other
 
 
+def test_a_seed_named_twice_is_one_and_a_foreign_record_is_found_before_training(tiny, capsys):
+    assert start("--models", "CNN", "--seeds", "0", "0", "--out", str(tiny)) == 0
+    assert "1 seeds a model" in capsys.readouterr().out
+    (tiny / "hybrid-seed0.json").write_text("{", encoding="utf-8")
+    assert start("--models", "U-Net", "hybrid", "--seeds", "0", "--out", str(tiny)) == 2
+    error = capsys.readouterr().err
+    assert "hybrid-seed0.json is no record of a run" in error and "step/s" not in error
+
+
 @pytest.mark.parametrize("change, message", [
     ({"protocol": {"preset": "other"}}, "CNN-seed0.json is a record of another protocol; delete it, or name another"),
     ({"settings": {"epochs": 5}}, "CNN-seed0.json is a record of another settings"),
     ({"data": {"sha256": {}}}, "CNN-seed0.json is a record of another set of images"),
+    ({"seed": 3}, "CNN-seed0.json is a record of another run"),
     (None, "CNN-seed0.json is no record of a run"),
 ])  # fmt: skip
 def test_command_refuses_another_runs_record(tiny, capsys, change, message):

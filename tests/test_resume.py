@@ -244,7 +244,55 @@ def test_edge_a_folder_that_can_not_be_written(tmp_path):
     with pytest.raises(MedkitInputError, match="file can't be written .*; name another folder"):
         train(tmp_path / "file")
     with pytest.raises(ValueError, match="folder must be given with best='value', got None"):
-        train(best="value")
+        train(best="value", on_epoch=lambda epoch, model: None)
+
+
+def test_edge_best_is_a_number_that_is_measured(tmp_path):
+    with pytest.raises(ValueError, match="on_epoch must be given with best='value'"):
+        train(tmp_path / "a", best="value")
+    for name in ("valeu", "loss"):
+        with pytest.raises(ValueError, match=f"best must be a number that on_epoch returns, got '{name}'; it returned value"):
+            train(tmp_path / name, best=name, on_epoch=lambda epoch, model: {"value": 1.0})
+    both = {"value": 1.0, "other": 2.0}
+    train(tmp_path / "b", best="value", on_epoch=lambda epoch, model: both)
+    longer = Settings(batch_size=8, epochs=4, learning_rate=0.01)
+    with pytest.raises(MedkitInputError, match=r"another run's \(best was value, now other\)"):
+        train(tmp_path / "b", settings=longer, best="other", on_epoch=lambda epoch, model: both)
+
+
+def test_edge_a_run_is_not_cut_short_within_an_epoch(tmp_path):
+    with pytest.raises(Interrupted):
+        train(tmp_path, progress=PressAt(15))  # in epoch 3
+    with pytest.raises(MedkitInputError, match=r"a longer run's \(3 epochs\)"):
+        train(tmp_path, settings=Settings(batch_size=8, epochs=2, learning_rate=0.01))
+
+
+def test_two_presses_while_measuring_save_all_the_same(tmp_path, monkeypatch):
+    real = checkpoint.save
+
+    def press_again(*arguments, **words):
+        signal.raise_signal(signal.SIGINT)
+        return real(*arguments, **words)
+
+    monkeypatch.setattr(checkpoint, "save", press_again)
+    with pytest.raises(Interrupted, match="stopped in epoch 1 after step 6"):
+        train(tmp_path, on_epoch=lambda epoch, model: signal.raise_signal(signal.SIGINT))
+    assert checkpoint.load(tmp_path, "last").facts["state"]["step"] == 6
+
+
+def test_a_press_during_the_very_last_save_is_heard(tmp_path, monkeypatch):
+    real, saves = checkpoint.save, []
+
+    def press_at_the_end(*arguments, **words):
+        saves.append(1)
+        if len(saves) == 3:
+            signal.raise_signal(signal.SIGINT)
+        return real(*arguments, **words)
+
+    monkeypatch.setattr(checkpoint, "save", press_at_the_end)
+    with pytest.raises(Interrupted):
+        train(tmp_path)
+    assert len(train(tmp_path)[1]) == 3
 
 
 # --- another run's ------------------------------------------------------------------------------
@@ -276,9 +324,9 @@ def test_edge_another_run_is_refused(tmp_path):
 def test_other_threads_are_noted(tmp_path, monkeypatch):
     with pytest.raises(Interrupted):
         train(tmp_path, progress=PressAt(2))
-    monkeypatch.setattr(resume, "_machine", lambda: {"threads": 99, "torch": "0"})
+    monkeypatch.setattr(resume, "_machine", lambda model: {"threads": 99, "torch": "0"})
     _, history = train(tmp_path)
-    assert "the steps up to 2 were made with threads" in history.notes[0]
+    assert "the steps up to 2 were made with device cpu" in history.notes[0]
 
 
 def test_a_checkpoint_once_a_minute(tmp_path, monkeypatch):

@@ -264,3 +264,16 @@ def test_gpu_compiled_trains_as_plain():
     settings = dataclasses.replace(SETTINGS, mixed_precision=False, compile=True)
     compiled, _ = train(build(precision=torch.float32).cuda(), settings, data)
     assert apart(plain, compiled) < 1e-2
+
+
+def test_dropout_is_said_to_differ():
+    class Dropping(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.drop, self.model = nn.Dropout(0.2), build()
+
+        def forward(self, image):
+            return self.model(self.drop(image))
+
+    _, history = train(SmallMemory(Dropping(), 5, MemoryError()))
+    assert "but for dropout, which draws anew for each piece: the result differs" in history.notes[0]

@@ -17,12 +17,12 @@ pytestmark = pytest.mark.filterwarnings("error")
 def made_up(model, seed, k=3, n=60, units=60, masks=True):
     """A record whose numbers are drawn, in the layout of a run's."""
     draw = torch.Generator().manual_seed(seed + 10 * len(model))
-    truth = torch.arange(n) % k
+    truth, scored = torch.arange(n) % k, torch.arange(n) % 7 > 0
     rows = []
     for epoch in (2, 4, 6, 8, 10):
         right = torch.rand(n, generator=draw) < 0.4 + 0.04 * epoch
         pred = torch.where(right, truth, (truth + 1) % k)
-        counts = label_counts(pred, truth, k)
+        counts = label_counts(pred[scored], truth[scored], k)
         each = torch.rand(n, generator=draw, dtype=torch.float64)
         each[::5] = math.nan
         rows.append({
@@ -39,7 +39,7 @@ def made_up(model, seed, k=3, n=60, units=60, masks=True):
         "title": "made up", "modality": "MRI", "tier": "phantom", "size": 32, "train": 90, "test": n,
         "test_units": units, "unit": "patient", "masks": masks, "majority": 33.3, "dominated": False, "notes": [],
         "classes": [str(i) for i in range(k)], "sha256": {"train": "a", "val": "b", "test": "c"},
-        "truth": {"label": truth.tolist(), "group": (torch.arange(n) % units).tolist(), "scored": [True] * n},
+        "truth": {"label": truth.tolist(), "group": (torch.arange(n) % units).tolist(), "scored": scored.tolist()},
     }  # fmt: skip
     return {
         "model": model, "seed": seed, "settings": {"epochs": 10, "report_epochs": [2, 4, 6, 8, 10]},
@@ -125,6 +125,14 @@ def test_set_without_masks_says_so_and_a_dominated_one_shows_more():
     assert "balanced accuracy" in text and "AUROC" in text and "80.0" in text
 
 
+def test_notes_name_the_run_they_belong_to(records):
+    records[3]["notes"] = ["out of memory"]
+    records[0]["data"]["majority"] = None
+    text = table.render(records)
+    assert f"{records[3]['model']}, seed {records[3]['seed']}: out of memory" in text
+    assert "most frequent class" not in text
+
+
 def test_a_metric_without_a_value_is_none(records):
     block = table.BLOCKS[0]
     record = made_up("CNN", 0)
@@ -144,6 +152,8 @@ def test_edge_records_that_do_not_belong_together(records, change, message):
     other["data"]["sha256"]["test"] = "other"
     with pytest.raises(ValueError, match="records must come from the same images"):
         table.render([*records, other])
+    with pytest.raises(ValueError, match="records must be different runs, got CNN, seed 0 twice"):
+        table.render([*records, made_up("CNN", 0)])
     with pytest.raises(ValueError, match="records must be one or more"):
         table.render([])
 

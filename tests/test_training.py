@@ -249,3 +249,72 @@ def test_gpu_trains_like_the_cpu():
     assert all((x.cpu() - y).abs().max() < 1e-3 for x, y in zip(model.parameters(), cpu.parameters()))
     with pytest.raises(ValueError, match="label must be on cuda:0 like image, got cpu"):
         fit(model, image, label.cpu(), mask, QUICK, seed=0, progress=None)
+
+
+@pytest.mark.parametrize("found, message", [
+    ({"dice": 0.9}, "on_epoch must return names that the training has not, got dice; call it val_dice"),
+    ({"epoch": 3}, "got epoch; call it val_epoch"), ({"v": object()}, "on_epoch must return what JSON can hold"),
+    (0.9, "on_epoch must return a dict or None, got float"),
+])  # fmt: skip
+def test_edge_what_on_epoch_returns(found, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        train(on_epoch=lambda epoch, model: found)
+
+
+def test_numbers_of_tensors_and_numpy_become_plain_ones():
+    import numpy as np
+
+    _, rows = train(on_epoch=lambda epoch, model: {"a": torch.tensor(0.5), "b": np.float32(2)}, settings=QUICK)
+    assert rows[0]["a"] == 0.5 and type(rows[0]["b"]) is float
+
+
+def test_the_bar_shows_what_was_measured_last():
+    text = io.StringIO()
+    fit(
+        build(), *images(), QUICK, seed=0, on_epoch=lambda epoch, model: {"val_dice": 0.25 * epoch},
+        progress=lambda **kwargs: tqdm(**kwargs, file=text, mininterval=0, ncols=120),
+    )  # fmt: skip
+    assert "val_dice 0.250" in text.getvalue()
+
+
+def test_the_model_is_left_in_evaluation_mode():
+    assert not train()[0].training
+
+
+def test_edge_ordinary_mistakes_get_one_clear_message():
+    image, label, mask = images()
+    for args, message in (
+        ((image[:, 0], label, None), r"image must be \(N, C, H, W\), got \(20, 32, 32\)"),
+        ((image, label + 5, mask), "model must answer all classes, got 3 answers and label 7"),
+        ((image, label - 1, mask), "label must be 0 or more where it is scored"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            fit(build(), *args, QUICK, seed=0, progress=None)
+
+    class Bare(Tiny):
+        def forward(self, image):
+            return super().forward(image).label
+
+    with pytest.raises(TypeError, match="model must return label logits and mask logits, got Tensor of"):
+        fit(build(Bare), image, label, None, QUICK, seed=0, progress=None)
+
+
+def test_a_filler_stands_where_a_label_is_not_scored():
+    image, label, mask = images()
+    scored = torch.arange(20) % 4 != 0
+    models = []
+    for filler in (-1, 0):
+        models.append(build())
+        fit(models[-1], image, label.where(scored, filler), mask, QUICK, seed=0, scored=scored, progress=None)
+    assert same(*models)
+
+
+def test_a_model_without_masks_trains_on_labels_alone():
+    class Labels(Tiny):
+        def forward(self, image):
+            return Prediction(super().forward(image).label, None)
+
+    image, label, mask = images()
+    assert len(fit(build(Labels), image, label, None, QUICK, seed=0, progress=None)) == 2
+    with pytest.raises(ValueError, match="model must return mask logits, got None beside masks"):
+        fit(build(Labels), image, label, mask, QUICK, seed=0, progress=None)

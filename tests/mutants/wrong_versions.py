@@ -325,8 +325,8 @@ WRONG = (
         ),
         (
             "softmax before cross-entropy",
-            "F.cross_entropy(pred, target,",
-            "F.cross_entropy(pred.softmax(1), target,",
+            "F.cross_entropy(pred, target.where",
+            "F.cross_entropy(pred.softmax(1), target.where",
         ),
         (
             "probabilities for logits in the overlap",
@@ -420,7 +420,7 @@ WRONG = (
         "Training",
         "training",
         ("never back in training mode", "            model.train()\n", "            pass\n"),
-        ("evaluated in training mode", "    model.eval()\n    interrupt.at_once", "    interrupt.at_once"),
+        ("evaluated in training mode", "    model.eval()\n    try:\n        interrupt.at_once", "    try:\n        interrupt.at_once"),
         (
             "rate lowered with each batch",
             "                optimiser.step()\n",
