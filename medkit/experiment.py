@@ -36,12 +36,13 @@ class Sealed:
     """Test images that are looked at through `open` alone."""
 
     _images: ImageSet
+    _image: Tensor  # the same as models see them, (N, C, H, W)
     log: list[str] = field(default_factory=list)
 
-    def open(self, why: str) -> ImageSet:
-        """Return the test images, and note why they were asked for."""
+    def open(self, why: str) -> tuple[ImageSet, Tensor]:
+        """Return the test images, and the same as models see them; note why they were asked for."""
         self.log.append(why)
-        return self._images
+        return self._images, self._image
 
 
 @dataclass(frozen=True)
@@ -51,21 +52,22 @@ class Task:
     Args:
         train: training images; image: the same as models see them, (N, C, H, W).
         test: the test images.
-        preprocess: set -> images as models see them; it knows nothing but the images it is given.
         facts: what a reader must know of the data, `describe`d.
     """
 
     train: ImageSet
     image: Tensor
     test: Sealed
-    preprocess: Callable[[ImageSet], Tensor]
     facts: dict
 
 
 def prepare(split: Split, preprocess: Callable[[ImageSet], Tensor], device: torch.device) -> Task:
-    """Put a split on its device and seal its test images."""
+    """Put a split on its device and seal its test images.
+
+    preprocess: set -> images as models see them; it knows nothing but the images it is given.
+    """
     facts, split = describe(split), split.to(device)
-    return Task(split.train, preprocess(split.train), Sealed(split.test), preprocess, facts)
+    return Task(split.train, preprocess(split.train), Sealed(split.test, preprocess(split.test)), facts)
 
 
 def run(
@@ -96,8 +98,8 @@ def run(
 
     def measure(epoch: int, model: nn.Module) -> dict:
         kept.keep(epoch, model)
-        images = task.test.open(f"{name}, seed {seed}, epoch {epoch}")
-        return {"measured": evaluate(model, images, task.preprocess(images))}
+        images, image = task.test.open(f"{name}, seed {seed}, epoch {epoch}")
+        return {"measured": evaluate(model, images, image)}
 
     history = fit(
         model,
@@ -113,7 +115,7 @@ def run(
         progress=progress,
         title=f"{name}, seed {seed}",
     )
-    image = task.preprocess(task.test.open(f"{name}, seed {seed}, timing"))
+    _, image = task.test.open(f"{name}, seed {seed}, timing")
     times = [clock(kept.restore(epoch, model), image) for epoch in report_epochs(settings.epochs)]
     measured = [row for row in history if "measured" in row]
     return {

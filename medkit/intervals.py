@@ -58,9 +58,7 @@ def bootstrap_mean(
     generator = torch.Generator().manual_seed(seed)
     drawn = torch.randint(len(count), (repeats, len(count)), generator=generator)
     means = total[drawn].sum(1) / count[drawn].sum(1)  # all images of a drawn group come along
-    tail = (1 - level) / 2
-    low, high = means.quantile(torch.tensor([tail, 1 - tail], dtype=means.dtype)).tolist()
-    return Interval(float(values.mean()), low, high, level, len(values), len(count))
+    return Interval(float(values.mean()), *_ends(means, level), level, len(values), len(count))
 
 
 def paired_difference(
@@ -135,9 +133,7 @@ def bootstrap_seeds(
     values = statistic(torch.einsum("rg,sgp->rsp", times, sums))  # (repeats, runs)
     chosen = torch.randint(runs, (repeats, runs), generator=generator)
     means = values.gather(1, chosen).nanmean(1)
-    tail = (1 - level) / 2
-    ends = means[~means.isnan()].quantile(torch.tensor([tail, 1 - tail], dtype=means.dtype))
-    return Interval(value, *ends.tolist(), level, n, known)
+    return Interval(value, *_ends(means[~means.isnan()], level), level, n, known)
 
 
 def within(interval: Interval, claimed: float, margin: float) -> bool | None:
@@ -179,6 +175,12 @@ def _answered(values: Tensor, group: Tensor, level: float) -> tuple[Tensor, Tens
         raise ValueError(f"values must be finite or NaN, got {int(values.isinf().sum())} infinite; look at them")
     known = ~values.isnan()
     return values[known].detach().cpu().double(), group[known].cpu()
+
+
+def _ends(means: Tensor, level: float) -> list[float]:
+    """Return the percentile interval of what the repeats gave: its low and its high end."""
+    tail = (1 - level) / 2
+    return means.quantile(torch.tensor([tail, 1 - tail], dtype=means.dtype)).tolist()
 
 
 def _check_level(level: float) -> None:

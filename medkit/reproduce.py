@@ -118,16 +118,17 @@ def run_all(
             be read or written.
     """
     runs = {out / f"{name}-seed{seed}.json": (name, seed) for seed in seeds for name in models}
-    for path in filter(Path.exists, runs):  # what is in the way is found before any training
-        read(path, task, settings, preset)
+    # what is in the way is found before any training
+    records = {path: read(path, task, settings, preset) for path in runs if path.exists()}
     for number, (path, (name, seed)) in enumerate(runs.items(), start=1):
-        if not path.exists():
+        if path not in records:
             print(f"Run {number} of {len(runs)}: {name}, seed {seed}", file=sys.stderr)
             checkpoints = out / "checkpoints" / path.stem
             found = experiment.run(name, task, settings, seed, checkpoints)
             record.save(found | {"left_out": list(LEFT_OUT), "protocol": protocol(preset)}, path)
             shutil.rmtree(checkpoints, ignore_errors=True)
-    return [read(path, task, settings, preset) for path in runs]
+            records[path] = read(path, task, settings, preset)
+    return [records[path] for path in runs]
 
 
 def protocol(preset: str) -> dict:

@@ -657,8 +657,8 @@ WRONG = (
         ),
         (
             "a look at the test images that nobody counts",
-            'images = task.test.open(f"{name}, seed {seed}, epoch {epoch}")',
-            "images = task.test._images",
+            'images, image = task.test.open(f"{name}, seed {seed}, epoch {epoch}")',
+            "images, image = task.test._images, task.test._image",
         ),
     ),
     *_of(
