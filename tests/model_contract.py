@@ -120,3 +120,23 @@ class ModelContract:
         cpu, gpu = model(image), model.cuda()(image.cuda())
         assert (gpu.label.cpu() - cpu.label).abs().max() <= 1e-10
         assert (gpu.mask.cpu() - cpu.mask).abs().max() <= 1e-10
+
+
+class SkipContract(ModelContract):
+    """Of a model whose encoder's features come across to its decoder."""
+
+    @pytest.mark.parametrize("level", [0, 1])
+    def test_what_comes_across_is_told_from_what_comes_up(self, level):
+        """Take a number from one and give it to the other: a sum would not see it."""
+        model, image = self.build(), draw(1, 1, 32, 32)
+        before, encode = model(image).mask, model.encoder.forward
+
+        def lowered(image):
+            maps = list(encode(image))
+            maps[level] = maps[level] - 1
+            return tuple(maps)
+
+        model.encoder.forward = lowered
+        up = (model.up_half, model.up_quarter)[level]
+        up.register_forward_hook(lambda module, inputs, output: output + 1)
+        assert (model(image).mask - before).abs().max() > 1e-3

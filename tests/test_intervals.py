@@ -228,6 +228,9 @@ def test_edge_one_group_with_a_value_has_no_ends():
     assert found.value == pytest.approx(0.7) and math.isnan(found.low) and found.n_groups == 1
     parts[0, 8] = torch.tensor([0.1, 1.0])
     assert bootstrap_seeds(parts, torch.arange(60), mean_of, seed=0).n_groups == 2
+    other = torch.zeros(1, 60, 2)
+    other[0, 9] = torch.tensor([0.4, 1.0])  # another run has its only value elsewhere: three in all
+    assert bootstrap_seeds(torch.cat([parts, other]), torch.arange(60), mean_of, seed=0).n_groups == 3
     with pytest.raises(ValueError, match="level must lie between 0 and 1, got 95"):
         bootstrap_seeds(parts, torch.arange(60), mean_of, seed=0, level=95)
 
