@@ -8,14 +8,10 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable
 from typing import NamedTuple
 
-import torch
-from torch import Tensor
-
 from medkit import paper
-from medkit.intervals import bootstrap_seeds
+from medkit.evidence import value_of
 
 TOO_FEW = 10.0  # points; wider than this either side, an interval decides nothing
 
@@ -99,8 +95,7 @@ def measured(runs: list[dict], block: Block, row: int) -> str:
     mean = statistics.fmean(values)
     if block.metric == "auroc":
         return f"{mean:.1f}"
-    parts, statistic = _parts(runs, block.metric, row)
-    interval = bootstrap_seeds(parts, torch.tensor(runs[0]["data"]["truth"]["group"]), statistic, seed=0)
+    interval = value_of(runs, block.metric, row)
     ends = "" if math.isnan(interval.low) else f" [{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
     return f"{mean:.1f}{ends}"
 
@@ -142,33 +137,6 @@ def by_model(records: list[dict]) -> dict[str, list[dict]]:
     return {
         name: sorted((r for r in records if r["model"] == name), key=lambda record: record["seed"]) for name in names
     }
-
-
-def _parts(runs: list[dict], metric: str, row: int) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-    """Return what a metric adds up over images, (S, N, P), and the function of the sums, 0 ... 1."""
-    data = runs[0]["data"]
-    results = [run["result"][row] for run in runs]
-    if metric == "dice":
-        each = [[math.nan if value is None else value for value in result["dice_each"]] for result in results]
-        dice = torch.tensor(each, dtype=torch.float64)
-        return torch.stack([dice.nan_to_num(0.0), (~dice.isnan()).double()], dim=-1), lambda s: s[..., 0] / s[..., 1]
-    truth, scored = (torch.tensor(data["truth"][name]) for name in ("label", "scored"))
-    pred, k = torch.tensor([result["pred"] for result in results]), len(data["classes"])
-    pairs = torch.nn.functional.one_hot(truth * k + pred, k * k) * scored[:, None]  # (S, N, K²)
-    statistic = {"accuracy": _accuracy, "balanced_accuracy": _recall, "f1": _f1}[metric]
-    return pairs.double(), lambda sums: statistic(sums.unflatten(-1, (k, k)))
-
-
-def _accuracy(confusion: Tensor) -> Tensor:
-    return confusion.diagonal(dim1=-2, dim2=-1).sum(-1) / confusion.sum((-2, -1))
-
-
-def _recall(confusion: Tensor) -> Tensor:
-    return (confusion.diagonal(dim1=-2, dim2=-1) / confusion.sum(-1)).nanmean(-1)
-
-
-def _f1(confusion: Tensor) -> Tensor:
-    return (2 * confusion.diagonal(dim1=-2, dim2=-1) / (confusion.sum(-1) + confusion.sum(-2))).nanmean(-1)
 
 
 def _how_sure(data: dict) -> str:

@@ -19,7 +19,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 FLOORS = [
     {"", "_border", "_check", "_counts", "_files", "_interrupt", "history", "paper", "packages"},
     {"denoise", "normalise", "augment", "attention", "transfer", "metrics", "scores", "intervals", "timing"},
-    {"blocks", "data", "losses", "settings", "checkpoint", "processes"},
+    {"blocks", "data", "losses", "settings", "checkpoint", "processes", "evidence"},
     {"models", "cost", "resume"},
     {"step"},
     {"training"},
@@ -49,6 +49,7 @@ NO_NOTEBOOK = {  # modules that no notebook is about, and why
     "data": "every notebook uses it",
     "doctor": "part of the launcher",
     "environment": "part of the launcher",
+    "evidence": "part of reproduce",
     "exercises": "every notebook uses it",
     "experiment": "part of reproduce",
     "figure": "every notebook uses it",

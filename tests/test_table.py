@@ -6,46 +6,13 @@ import math
 
 import pytest
 import torch
+from made_up import made_up
 
 from medkit import paper, reproduce, table
+from medkit.evidence import parts_of
 from medkit.experiment import describe
-from medkit.metrics import accuracy, balanced_accuracy, f1, label_counts
 
 pytestmark = pytest.mark.filterwarnings("error")
-
-
-def made_up(model, seed, k=3, n=60, units=60, masks=True):
-    """A record whose numbers are drawn, in the layout of a run's."""
-    draw = torch.Generator().manual_seed(seed + 10 * len(model))
-    truth, scored = torch.arange(n) % k, torch.arange(n) % 7 > 0
-    rows = []
-    for epoch in (2, 4, 6, 8, 10):
-        right = torch.rand(n, generator=draw) < 0.4 + 0.04 * epoch
-        pred = torch.where(right, truth, (truth + 1) % k)
-        counts = label_counts(pred[scored], truth[scored], k)
-        each = torch.rand(n, generator=draw, dtype=torch.float64)
-        each[::5] = math.nan
-        rows.append({
-            "epoch": epoch,
-            "accuracy": vars(accuracy(counts)), "balanced_accuracy": vars(balanced_accuracy(counts)),
-            "auroc": {"value": 0.8, "n": n, "n_empty": 0, "convention": ""}, "f1": vars(f1(counts)),
-            "dice": {"value": float(each.nanmean()), "n": n - n // 5, "n_empty": n // 5, "convention": "by image"}
-            if masks else None,
-            "pred": pred.tolist(),
-            "dice_each": [None if math.isnan(v) else v for v in each.tolist()] if masks else None,
-        })  # fmt: skip
-    time = {"batch 1": {"seconds": 0.001 * (seed + 1), "low": 0.0005, "high": 0.004, "repeats": 30, "inside": "forward"}}
-    data = {
-        "title": "made up", "modality": "MRI", "tier": "phantom", "size": 32, "train": 90, "test": n,
-        "test_units": units, "unit": "patient", "masks": masks, "majority": 33.3, "dominated": False, "notes": [],
-        "classes": [str(i) for i in range(k)], "sha256": {"train": "a", "val": "b", "test": "c"},
-        "truth": {"label": truth.tolist(), "group": (torch.arange(n) % units).tolist(), "scored": scored.tolist()},
-    }  # fmt: skip
-    return {
-        "model": model, "seed": seed, "settings": {"epochs": 10, "report_epochs": [2, 4, 6, 8, 10]},
-        "machine": {"gpu": None}, "data": data, "parameters": 120_000, "notes": [], "result": rows,
-        "clock": {"training": [1.0] * 10, "time": [time] * 5}, "left_out": ["much"], "protocol": {"preset": "quick"},
-    }  # fmt: skip
 
 
 @pytest.fixture
@@ -79,7 +46,7 @@ def test_a_cell_is_the_mean_over_seeds_within_its_interval(records, metric, name
 @pytest.mark.parametrize("metric", ["accuracy", "balanced_accuracy", "f1", "dice"])
 def test_what_is_resampled_is_the_metric_itself(records, metric):
     for runs in table.by_model(records).values():
-        parts, statistic = table._parts(runs, metric, 2)
+        parts, statistic = parts_of(runs, metric, 2)
         factor = 1 if metric in ("dice", "f1") else 100
         wanted = [run["result"][2][metric]["value"] / factor for run in runs]
         assert statistic(parts.sum(1)).tolist() == pytest.approx(wanted, abs=1e-6)
