@@ -1,4 +1,4 @@
-"""`python3 -m medkit lab | test | reproduce | doctor`: from a bare machine to a running kit.
+"""`python3 -m medkit lab | test | reproduce | claims | ...`: from a bare machine to a running kit.
 
 Only the standard library is used here. This file also parses on the Pythons that medkit refuses,
 so that they get one clear sentence instead of a traceback.
@@ -15,6 +15,9 @@ HELP = """medkit: learn, teach and check deep learning for medical images
   python3 -m medkit lab [JupyterLab arguments]     open the notebooks in JupyterLab
   python3 -m medkit test [pytest arguments]        run all tests and notebooks
   python3 -m medkit reproduce [arguments]          repeat the paper's comparison, print its tables
+  python3 -m medkit ablate [arguments]             the same model with and without each of its parts
+  python3 -m medkit multiverse [arguments]         one result under many readings of the paper
+  python3 -m medkit claims [arguments]             the verdict on each of the paper's claims
   python3 -m medkit doctor                         show what is there and where something is off
   python3 -m medkit COMMAND --help                 more about one command
 
@@ -38,12 +41,26 @@ Prints Python, package versions, device, memory, disk and the data found. Lines 
 and say what to do; then the exit code is 1. Lines with ?? are worth knowing.""",
 }
 
-REPRODUCE_HELP = """python3 -m medkit reproduce [--data mri|ct|us|FOLDER] [arguments]
+EXPERIMENTS = {  # a command, its module, and what its help says before the environment stands
+    "reproduce": """python3 -m medkit reproduce [--data mri|ct|us|FOLDER] [arguments]
 
 Trains the models on phantoms, or on the data named, and prints Tables 4-7: the paper's number
-beside the measured one, with its interval. A stopped run goes on. All arguments are shown by the same command once the environment stands."""
+beside the measured one, with its interval. A stopped run goes on.""",
+    "ablate": """python3 -m medkit ablate [--study attention|preparation|augmentation|transfer] [arguments]
 
-IN_ENVIRONMENT = "import sys; from medkit import __main__ as m; sys.exit(m.%s_here(sys.argv[1:]))"
+Trains the model with and without one of its parts, all else equal, over several seeds, and prints
+the differences with their intervals. A stopped run goes on.""",
+    "multiverse": """python3 -m medkit multiverse [--data us|mri|phantom] [arguments]
+
+Trains the models under many readings of what the paper leaves open, and shows how far its headline
+numbers move. A stopped run goes on.""",
+    "claims": """python3 -m medkit claims [arguments]
+
+Prints every claim of the paper with its verdict and the records that it rests on.""",
+}
+NOT_YET = "All arguments are shown by the same command once the environment stands."
+
+IN_ENVIRONMENT = "import sys; from medkit import __main__ as m; sys.exit(m.%s(sys.argv[1:]))"
 
 
 def say(text=""):
@@ -110,17 +127,21 @@ def run_tests(arguments):
     return environment.hand_over(command + arguments, environ)
 
 
-def repeat_paper(arguments):
-    """Repeat the paper's comparison in the environment."""
-    from medkit import environment
+def experiment(name):
+    """Return the function that runs a command of `EXPERIMENTS` in the environment."""
 
-    asks = arguments[:1] in (["-h"], ["--help"])
-    if asks and environment.standing(["requirements.txt"]) is None:
-        say(REPRODUCE_HELP)  # nobody should wait for a download to read a few lines
-        return 0
-    python = environment.ensure(["requirements.txt"], say)
-    command = [str(python), "-c", IN_ENVIRONMENT % "reproduce"] + arguments
-    return environment.hand_over(command, environment.child_environment(python))
+    def run(arguments):
+        from medkit import environment
+
+        asks = arguments[:1] in (["-h"], ["--help"])
+        if asks and environment.standing(["requirements.txt"]) is None:
+            say(EXPERIMENTS[name] + "\n" + NOT_YET)  # nobody should wait for a download to read a few lines
+            return 0
+        python = environment.ensure(["requirements.txt"], say)
+        command = [str(python), "-c", IN_ENVIRONMENT % "experiment_here", name] + arguments
+        return environment.hand_over(command, environment.child_environment(python))
+
+    return run
 
 
 def see_doctor(arguments):
@@ -132,16 +153,17 @@ def see_doctor(arguments):
     python = environment.find()
     if python is None or environment.is_running(python):
         return doctor_here([])
-    command = [str(python), "-c", IN_ENVIRONMENT % "doctor"]
+    command = [str(python), "-c", IN_ENVIRONMENT % "doctor_here"]
     return environment.hand_over(command, environment.child_environment(python))
 
 
-def reproduce_here(arguments):
-    """Call `medkit.reproduce.main`, in an environment that is known to stand."""
+def experiment_here(arguments):
+    """Call `main` of the module that the first argument names, in an environment that is known to stand."""
+    name, rest = arguments[0], arguments[1:]
     try:
-        from medkit import reproduce as module
+        import importlib
 
-        return module.main(arguments)
+        return importlib.import_module("medkit." + name).main(rest)
     except KeyboardInterrupt:
         refuse("stopped")
         return 130
@@ -156,7 +178,8 @@ def doctor_here(arguments):
     return 1 if any(row.mark == module.OFF for row in rows) else 0
 
 
-COMMANDS = {"lab": open_lab, "test": run_tests, "reproduce": repeat_paper, "doctor": see_doctor}
+COMMANDS = {"lab": open_lab, "test": run_tests, "doctor": see_doctor}
+COMMANDS.update((name, experiment(name)) for name in EXPERIMENTS)
 
 
 def main(arguments):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import math
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,16 +18,31 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from medkit import checkpoint, metrics, record, scores
+from medkit import checkpoint, record
 from medkit.blocks import parameter_count
 from medkit.data.container import ImageSet, Split
-from medkit.models import CNN, Hybrid, Transformer, UNet
+from medkit.measure import measure, summary
+from medkit.models import (
+    CNN,
+    Hybrid,
+    HybridAsPrinted,
+    HybridUniform,
+    HybridWithConvolution,
+    Transformer,
+    UNet,
+)
 from medkit.paper import EPOCHS
+from medkit.preparation import Preparation
 from medkit.settings import Settings
 from medkit.timing import seconds_per_image
 from medkit.training import fit, predict
 
-MODELS = {"CNN": CNN, "U-Net": UNet, "Transformer": Transformer, "hybrid": Hybrid}
+MODELS = {"CNN": CNN, "U-Net": UNet, "Transformer": Transformer, "hybrid": Hybrid}  # the paper's four
+VARIANTS = {
+    "hybrid, as printed": HybridAsPrinted,
+    "hybrid, uniform weights": HybridUniform,
+    "hybrid, convolution instead": HybridWithConvolution,
+}
 DOMINATED = 75.0  # %; a class this frequent makes accuracy say little
 
 
@@ -50,24 +65,29 @@ class Task:
     """What all models are given.
 
     Args:
-        train: training images; image: the same as models see them, (N, C, H, W).
+        train, val: training and validation images.
+        image, val_image: the same as models see them, (N, C, H, W).
         test: the test images.
         facts: what a reader must know of the data, `describe`d.
     """
 
     train: ImageSet
     image: Tensor
+    val: ImageSet
+    val_image: Tensor
     test: Sealed
     facts: dict
 
 
-def prepare(split: Split, preprocess: Callable[[ImageSet], Tensor], device: torch.device) -> Task:
-    """Put a split on its device and seal its test images.
+def prepare(split: Split, preparation: Preparation, device: torch.device, facts: dict | None = None) -> Task:
+    """Put a split on its device, prepare all sides by what the training images say, seal the test.
 
-    preprocess: set -> images as models see them; it knows nothing but the images it is given.
+    facts: what else the record must say of the data, as `medkit.sets.load` returns it.
     """
-    facts, split = describe(split), split.to(device)
-    return Task(split.train, preprocess(split.train), Sealed(split.test, preprocess(split.test)), facts)
+    described, split = describe(split) | (facts or {}), split.to(device)
+    see = preparation.fitted_to(split.train)
+    test = Sealed(split.test, see(split.test))
+    return Task(split.train, see(split.train), split.val, see(split.val), test, described)
 
 
 def run(
@@ -77,29 +97,34 @@ def run(
     seed: int,
     folder: Path | None = None,
     progress: Callable | None = tqdm,
+    begin: Callable[[nn.Module], object] | None = None,
 ) -> dict:
     """Train one model, measure it at the report epochs, time it, and return the record.
 
     Args:
-        name: one of `MODELS`.
+        name: one of `MODELS` or `VARIANTS`.
         task: from `prepare`.
         settings: Table 3.
         seed: of the initial weights and of the order of the images.
         folder: for checkpoints; a run that was stopped goes on from there. Whoever has saved the
             record may delete it. None: a stopped run begins again.
         progress: as for `medkit.training.fit`.
+        begin: changes the new model before it is trained, such as by weights from elsewhere.
 
     Returns:
-        "model", "seed", "settings", "machine", "data", "parameters", "notes", "loss", "result" (the
-        same for the same seed, data, machine and number of threads), "test_opened", and "clock"
-        (never the same).
+        "model", "seed", "settings", "machine", "data", "parameters", "notes", "loss", "validation",
+        "result", "weights" (the same for the same seed, data, machine and number of threads),
+        "test_opened", and "clock" (never the same).
     """
-    model, kept = _build(name, task, seed), _Kept(folder)
+    model, kept = build(name, task, seed), _Kept(folder)
+    if begin is not None:
+        begin(model)
 
     def measure(epoch: int, model: nn.Module) -> dict:
         kept.keep(epoch, model)
         images, image = task.test.open(f"{name}, seed {seed}, epoch {epoch}")
-        return {"measured": evaluate(model, images, image)}
+        validation = summary(evaluate(model, task.val, task.val_image))
+        return {"measured": evaluate(model, images, image), "validation": validation}
 
     history = fit(
         model,
@@ -127,7 +152,9 @@ def run(
         "parameters": parameter_count(model),
         "notes": history.notes,
         "loss": [{key: row[key] for key in ("epoch", "loss", "label", "dice", "bce")} for row in history],
+        "validation": [{"epoch": row["epoch"], **row["validation"]} for row in measured],
         "result": [{"epoch": row["epoch"], **row["measured"]} for row in measured],
+        "weights": weights_sha256(model),
         "test_opened": len(measured) + 1,  # once more for each stop amid a measurement
         "clock": {"training": history.column("seconds"), "time": times},
     }
@@ -139,35 +166,14 @@ def settings_of(settings: Settings) -> dict:
 
 
 def evaluate(model: nn.Module, data: ImageSet, image: Tensor) -> dict:
-    """Return what a model is worth on a set: each metric with its n and convention, and each image.
+    """Return what a model is worth on a set, by `measure`.
 
     Args:
         model: on the images' device.
-        data: N images with their truth; image: the same, preprocessed.
-
-    Returns:
-        accuracy, balanced_accuracy, auroc, f1, dice (None without masks) as dicts of `Metric`, over
-        the images whose label is scored (Dice: over all); and by image "pred", the class, and
-        "dice_each", None where neither mask has a pixel: what intervals are made from.
+        data: N images with their truth; image: the same, prepared.
     """
     label, mask = predict(model, image)
-    scored = data.scored
-    probability, truth = label[scored].softmax(1), data.label[scored]
-    counts = metrics.label_counts(probability.argmax(1), truth, len(data.classes))
-    two_classes = len(data.classes) == 2
-    pixels = None if data.mask is None else metrics.mask_counts(mask > 0, data.mask)
-    found = {
-        "accuracy": metrics.accuracy(counts),
-        "balanced_accuracy": metrics.balanced_accuracy(counts),
-        "auroc": scores.auroc(probability[:, 1], truth == 1)
-        if two_classes
-        else scores.auroc_macro(probability, truth),
-        "f1": metrics.f1(counts),
-        "dice": None if pixels is None else metrics.dice(pixels),
-    }
-    each = None if pixels is None else [_rounded(value) for value in metrics.dice_per_image(pixels).tolist()]
-    summary = {metric: value and dataclasses.asdict(value) for metric, value in found.items()}
-    return {**summary, "pred": label.argmax(1).tolist(), "dice_each": each}
+    return measure(label.softmax(1), mask > 0, data)
 
 
 def clock(model: nn.Module, image: Tensor) -> dict[str, dict]:
@@ -216,12 +222,21 @@ def describe(data: Split) -> dict:
     }
 
 
-def _build(name: str, task: Task, seed: int) -> nn.Module:
+def build(name: str, task: Task, seed: int) -> nn.Module:
     """Build a model; its first weights are drawn by the seed, and nobody else's numbers change."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        model = MODELS[name](classes=len(task.train.classes), channels=task.image.shape[1])
+        model = (MODELS | VARIANTS)[name](classes=len(task.train.classes), channels=task.image.shape[1])
     return model.to(task.image.device)
+
+
+def weights_sha256(model: nn.Module) -> str:
+    """Return the hash of all weights and statistics: two runs ended at the same bits or not."""
+    digest = hashlib.sha256()
+    for name, value in sorted(model.state_dict().items()):
+        digest.update(f"{name} {tuple(value.shape)}".encode())
+        digest.update(value.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 class _Kept:
@@ -242,7 +257,3 @@ class _Kept:
         else:
             model.load_state_dict(self.states[epoch])
         return model
-
-
-def _rounded(value: float) -> float | None:
-    return None if math.isnan(value) else round(value, 6)

@@ -202,7 +202,7 @@ def pretrain(
             the source. Its initial weights are the caller's.
         source: from `other_modality` or `textures`; any other set will do, and is named as what it is.
         preprocess: set -> images as models see them, (N, C, H, W): the target's own, so that grey
-            values mean the same in both tasks. `medkit.reproduce.preprocess` is one.
+            values mean the same in both tasks. `medkit.preparation.Preparation.fitted_to` makes one.
         settings: Table 3.
         seed, progress: as for `medkit.training.fit`.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import platform
+import re
 from pathlib import Path
 
 import torch
@@ -61,7 +62,7 @@ def save(record: dict, path: Path) -> None:
     Raises:
         MedkitInputError: disk full, no permission; nothing half-written is left.
     """
-    text = json.dumps(_without_nan(record), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    text = _on_one_line(json.dumps(_without_nan(record), indent=1, ensure_ascii=False, allow_nan=False)) + "\n"
     try:
         write_whole(path, text)
     except OSError as error:
@@ -70,6 +71,11 @@ def save(record: dict, path: Path) -> None:
             f"could not be saved ({error.strerror}), and nothing half-written was left",
             "free some space or name another file with --out",
         ) from error
+
+
+def _on_one_line(text: str) -> str:
+    """Put each list of plain values on one line: a number for each test image needs no line of its own."""
+    return re.sub(r"\[\n[^\[\]{}]*?\n *\]", lambda found: re.sub(r"\n *", " ", found.group()), text)
 
 
 def _without_nan(value):

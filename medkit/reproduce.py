@@ -1,12 +1,16 @@
 """The paper's comparison, run again: four models, several seeds, Tables 4-7 beside what is measured.
 
-    python3 -m medkit reproduce --data phantom|mri|ct|us|FOLDER --preset quick|paper
+    python3 -m medkit reproduce --data phantom|mri|ct|us|... --preset quick|class|paper
 
 All models see the same images in the same order with the same settings (Table 3: Adam, rate 0.001,
-batch 32) and have about equal numbers of parameters. No choice is made on the test images; they are
-only measured. Each model and seed is one run with a record of its own: what is there is not run
-again, what was stopped goes on, and `--models` and `--seeds` share the work between machines, whose
-records go into one folder.
+batch 32, rotation, flips, zoom) and have about equal numbers of parameters. No choice is made on the
+test images; they are only measured. Each model and seed is one run with a record of its own: what is
+there is not run again, what was stopped goes on, and `--models` and `--seeds` share the work between
+machines, whose records go into one folder. Several GPUs or hosts: started by torchrun, each process
+takes every so-manieth run.
+
+Two protocols: *paper* keeps Table 3's rate throughout; *improved* gives each model the rate that did
+best on validation images (`--rates` compares them, once) and lets it sink along a cosine.
 """
 
 from __future__ import annotations
@@ -17,142 +21,120 @@ import json
 import os
 import shutil
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
-from medkit import denoise, experiment, normalise, record, table
+from medkit import baseline, curves, experiment, markup, rates, record, sets, table
 from medkit._check import MedkitInputError
 from medkit._files import write_whole
 from medkit._interrupt import Interrupted
-from medkit.data import folder, leaks, phantom, public, where
-from medkit.data.container import ImageSet, Split, split_by_group
-from medkit.settings import Settings
+from medkit.data.leaks import LeakError
+from medkit.data.public import FOLDS
+from medkit.preparation import Preparation
+from medkit.presets import PRESETS, Preset
 
-SIGMA = 0.5  # pixels, of Eq. 1's Gaussian; the paper gives none
-SOFT_TISSUE = (40.0, 400.0)  # HU, level and width, where a set comes in Hounsfield units
-SPLIT_SEED = 2  # of phantoms and splits; the phantom was made while looking at test images of 0 and 1
-LEFT_OUT = ("augmentation and ImageNet weights, which the paper's method names",)
+LEFT_OUT = ("ImageNet weights, which the paper's method names",)
 RESULTS = Path(__file__).resolve().parent.parent / "results" / "local"
+PROTOCOLS = ("paper", "improved")
 
 
 @dataclass(frozen=True)
-class Preset:
-    """How large a run is; the protocol is the same for all."""
-
-    settings: Settings  # Table 3, quick with fewer epochs
-    size: int  # pixels along each side
-    limit: int | None  # images a side, None: all there are
-    phantoms: tuple[int, int, int]  # training, validation, test
-    seeds: int  # runs of each model, unless --seeds says otherwise
-
-
-PRESETS = {
-    "quick": Preset(Settings(epochs=10), size=64, limit=900, phantoms=(900, 180, 360), seeds=2),
-    "paper": Preset(Settings(), size=128, limit=None, phantoms=(6000, 600, 2400), seeds=5),
-}
-
-
-def load(name: str, preset: Preset, seed: int = SPLIT_SEED) -> Split:
-    """Return the images that `--data` names, split by patient or duplicate group where known.
+class Plan:
+    """What is to be run on one set.
 
     Args:
-        name: "phantom", "mri", "ct", "us", or a folder of CLASS/image.png.
+        task: the images; preset, protocol: their names; preparation: Eq. 1 and 2.
+        settings: for each model; out: the folder of records.
+    """
+
+    task: experiment.Task
+    preset: str
+    protocol: str
+    preparation: Preparation
+    settings: dict
+    out: Path
+
+    def described(self) -> dict:
+        """Return what a record must say beside its settings; two runs of one table agree in it."""
+        return {
+            "name": self.protocol,
+            "preset": self.preset,
+            "split seed": sets.SPLIT_SEED,
+            **dataclasses.asdict(self.preparation),
+            "learning rate": "as printed, constant"
+            if self.protocol == "paper"
+            else f"best of {', '.join(map(str, rates.RATES))} on validation images, sinking along a cosine",
+        }
+
+
+def plan(name: str, preset: str, protocol: str, models: list[str], device: torch.device, out: Path, **options) -> Plan:
+    """Load a set and settle all that the runs on it share; options as for `medkit.sets.load`.
 
     Raises:
-        MedkitInputError: no such data, or no MEDKIT_DATA to find them in.
+        MedkitInputError: no such set, or no learning rates for the protocol *improved* yet.
+        LeakError: the set's sides share what they must not.
     """
-    if name == "phantom":
-        return phantom.phantom_split(*preset.phantoms, size=preset.size, seed=seed)
-    loaders = {"mri": public.brain_mri, "ct": public.head_ct, "us": public.breast_ultrasound}
-    if name in loaders:
-        root = where.data_root()
-        if root is None:
-            raise MedkitInputError(
-                name, "needs the environment variable MEDKIT_DATA", "set it to the folder that holds the set"
-            )
-        split = loaders[name](root, size=preset.size, limit=preset.limit, seed=seed)
-        return without_leaks(split)
-    if not Path(name).is_dir():
-        raise MedkitInputError(
-            name, "is neither a data set nor a folder", f"give phantom, {', '.join(loaders)} or an existing folder"
-        )
-    images = folder.image_folder(Path(name), size=preset.size)
-    try:
-        return split_by_group(images, seed=seed)
-    except ValueError as error:
-        raise MedkitInputError(name, "has too few images to split", str(error)) from error
+    size, preparation = PRESETS[preset], Preparation()
+    loaded = sets.load(name, size, **options)
+    task = experiment.prepare(loaded.split, preparation, device, loaded.facts)
+    settings = dict.fromkeys((*models, baseline.NAME), size.settings)
+    if protocol == "improved":
+        cosine = dataclasses.replace(size.settings, cosine=True)
+        best = rates.chosen(task, cosine, models, out / rates.FILE)
+        settings |= {model: dataclasses.replace(cosine, learning_rate=best[model]) for model in models}
+    return Plan(task, preset, protocol, preparation, settings, out)
 
 
-def without_leaks(split: Split) -> Split:
-    """Take out of training and validation what has a twin among later sides, and say so in the notes.
-
-    BRISC holds mirrored copies of its own images, BUSI slightly shifted ones (`medkit.data.leaks`).
-    """
-    clean, found = leaks.without_twins(split)
-    if not found:
-        return clean
-    note = f"{len(found)} twins of images on a later side (copies, mirrored, turned) were taken out of an earlier one."
-    return dataclasses.replace(clean, test=dataclasses.replace(clean.test, notes=(*clean.test.notes, note)))
-
-
-def preprocess(data: ImageSet) -> Tensor:
-    """Return the images as models see them: denoised (Eq. 1), CT windowed, in [0, 1] (Eq. 2)."""
-    image = denoise.gaussian(data.image, SIGMA)
-    if data.tier == "phantom":
-        hounsfield = torch.tensor([m == "CT" for m in phantom.modality_of(data)], device=image.device)
-        windowed = normalise.ct_window(image, *SOFT_TISSUE)
-        image = torch.where(hounsfield[:, None, None, None], windowed, image)
-    return normalise.min_max(image)
-
-
-def run_all(
-    task: experiment.Task, preset: str, settings: Settings, models: list[str], seeds: list[int], out: Path
-) -> list[dict]:
+def run_all(plan: Plan, models: list[str], seeds: list[int], rank: int = 0, processes: int = 1) -> list[dict]:
     """Make the runs that are not there yet; return the records of all, old ones included.
+
+    Args:
+        rank, processes: this process makes every so-manieth run, and returns what is there.
 
     Raises:
         MedkitInputError: a record is in the way that belongs to another protocol or set, or can't
             be read or written.
     """
-    runs = {out / f"{name}-seed{seed}.json": (name, seed) for seed in seeds for name in models}
+    runs = {plan.out / f"{name}-seed{seed}.json": (name, seed) for seed in seeds for name in models}
+    runs[plan.out / f"{baseline.NAME}-seed0.json"] = (baseline.NAME, 0)
     # what is in the way is found before any training
-    records = {path: read(path, task, settings, preset) for path in runs if path.exists()}
-    for number, (path, (name, seed)) in enumerate(runs.items(), start=1):
-        if path not in records:
-            print(f"Run {number} of {len(runs)}: {name}, seed {seed}", file=sys.stderr)
-            checkpoints = out / "checkpoints" / path.stem
-            found = experiment.run(name, task, settings, seed, checkpoints)
-            record.save(found | {"left_out": list(LEFT_OUT), "protocol": protocol(preset)}, path)
-            shutil.rmtree(checkpoints, ignore_errors=True)
-            records[path] = read(path, task, settings, preset)
-    return [records[path] for path in runs]
+    records = {path: read(path, plan) for path in runs if path.exists()}
+    mine = [path for path in list(runs)[rank::processes] if path not in records]
+    begun = time.monotonic()
+    for number, path in enumerate(mine):
+        name, seed = runs[path]
+        left = "" if not number else f" · {_spoken((time.monotonic() - begun) / number * (len(mine) - number))} left"
+        print(f"Run {list(runs).index(path) + 1} of {len(runs)}: {name}, seed {seed}{left}", file=sys.stderr)
+        records[path] = _one(plan, name, seed, path)
+    return [records.get(path) or read(path, plan) for path in runs if path.exists()]
 
 
-def protocol(preset: str) -> dict:
-    """Return what is done to the images before a model sees them, for the record."""
-    return {
-        "preset": preset,
-        "split seed": SPLIT_SEED,
-        "gaussian sigma (pixels)": SIGMA,
-        "border": "reflect",
-        "normalised": "min-max per image",
-        "learning rate": "constant, as printed",
-    }
+def _one(plan: Plan, name: str, seed: int, path: Path) -> dict:
+    """Make one run, save its record and return it as it was saved."""
+    checkpoints = plan.out / "checkpoints" / path.stem
+    if name == baseline.NAME:
+        found = baseline.run(plan.task, plan.settings[name])
+    else:
+        found = experiment.run(name, plan.task, plan.settings[name], seed, checkpoints)
+    record.save(found | {"left_out": list(LEFT_OUT), "protocol": plan.described()}, path)
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    return read(path, plan)
 
 
-def read(path: Path, task: experiment.Task, settings: Settings, preset: str) -> dict:
-    """Read one run's record; refuse one that is not a run of this protocol on these images."""
+def read(path: Path, plan: Plan) -> dict:
+    """Read one run's record; refuse one that is not a run of this plan on these images."""
     other = "delete it, or name another folder with --out"
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
+        wanted = experiment.settings_of(plan.settings[found["model"]])
         same = {
             "run": path.stem == f"{found['model']}-seed{found['seed']}",
-            "set of images": found["data"]["sha256"] == task.facts["sha256"],
-            "protocol": found["protocol"] == protocol(preset) and found["left_out"] == list(LEFT_OUT),
-            "settings": found["settings"] == json.loads(json.dumps(experiment.settings_of(settings))),
+            "set of images": found["data"]["sha256"] == plan.task.facts["sha256"],
+            "protocol": found["protocol"] == plan.described() and found["left_out"] == list(LEFT_OUT),
+            "settings": found["settings"] == json.loads(json.dumps(wanted)),
         }
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise MedkitInputError(path, "is no record of a run", other) from error
@@ -162,48 +144,98 @@ def read(path: Path, task: experiment.Task, settings: Settings, preset: str) -> 
     return found
 
 
+def write_tables(records: list[dict], out: Path) -> str:
+    """Write Tables 4-7 as text, HTML and LaTeX and the learning curves beside the records; return the text."""
+    sheet = table.sheet(records)
+    text = markup.as_text(sheet)
+    for ending, content in (("txt", text), ("html", markup.html_page(sheet)), ("tex", markup.as_latex(sheet))):
+        write_whole(out / f"tables.{ending}", content + "\n")
+    curves.save(records, out / "curves.png")
+    return text
+
+
 def parse(arguments: list[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
         prog="python3 -m medkit reproduce", description="Train the models, print Tables 4-7 beside the paper's."
     )
-    names = list(experiment.MODELS)
-    parser.add_argument("--data", default="phantom", help="phantom (default), mri, ct, us, or a folder CLASS/image.png")
-    parser.add_argument("--preset", default="quick", choices=PRESETS, help="quick: minutes on a CPU; paper: Table 3")
+    names, known = list(experiment.MODELS), ", ".join((*sets.PHANTOMS, *sets.REAL))
+    sizes = "; ".join(f"{name}: {preset.says}" for name, preset in PRESETS.items())
+    parser.add_argument("--data", default="phantom", help=f"{known} (default: phantom), or a folder CLASS/image.png")
+    parser.add_argument("--preset", default="quick", choices=PRESETS, help=sizes)
+    parser.add_argument("--protocol", default="paper", choices=PROTOCOLS, help="paper: constant rate 0.001 (default)")
     parser.add_argument("--models", nargs="+", choices=names, default=names, help="default: all four")
-    parser.add_argument("--seeds", nargs="+", type=int, help="of weights and order (default: 0 1, paper: 0 to 4)")
+    parser.add_argument("--seeds", nargs="+", type=int, help="of weights and order (default: 0 1 ..., by preset)")
+    parser.add_argument("--fold", type=int, default=0, choices=range(FOLDS), help="of head CT: the test patients")
+    parser.add_argument("--rates", action="store_true", help="only compare learning rates on validation images")
+    parser.add_argument("--allow-leak", action="store_true", help="go on with a leaky split; records say so for good")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is one")
     parser.add_argument("--out", type=Path, help="the folder of records (default: under results/local)")
-    return parser.parse_args(arguments)
+    chosen = parser.parse_args(arguments)
+    if chosen.fold and chosen.data != "ct":
+        parser.error(f"--fold goes with --data ct, got --data {chosen.data}; leave it out")
+    if chosen.rates:
+        chosen.protocol = "improved"  # which reads them, from the same folder
+    return chosen
+
+
+def folder_of(chosen: argparse.Namespace) -> Path:
+    """Return where the records of a command go unless --out says otherwise: results/local/SET-PRESET..."""
+    word = chosen.data if not Path(chosen.data).is_dir() else Path(chosen.data).resolve().name
+    more = [f"fold{chosen.fold}"] * bool(chosen.fold) + ["improved"] * (chosen.protocol == "improved")
+    return RESULTS / "-".join([word, chosen.preset, *more])
+
+
+def device_of(chosen: argparse.Namespace) -> torch.device:
+    """Return the device to run on; on CUDA, one of its own for each process of a host, and the same bits each time."""
+    if not (chosen.device == "cuda" or (chosen.device is None and torch.cuda.is_available())):
+        return torch.device("cpu")
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)) % torch.cuda.device_count())
 
 
 def main(arguments: list[str]) -> int:
     """Run `python3 -m medkit reproduce`; return the exit code."""
     chosen = parse(arguments)
-    cuda = torch.cuda.is_available()
-    if chosen.device == "cuda" and not cuda:
+    if chosen.device == "cuda" and not torch.cuda.is_available():
         print("medkit: --device cuda needs a CUDA GPU, and PyTorch sees none; leave --device out", file=sys.stderr)
         return 2
-    device = torch.device(chosen.device or ("cuda" if cuda else "cpu"))
-    if device.type == "cuda":  # the same seed gives the same bits there too
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(True)
-    preset = PRESETS[chosen.preset]
-    seeds = list(range(preset.seeds)) if chosen.seeds is None else chosen.seeds
-    word = chosen.data if not Path(chosen.data).is_dir() else Path(chosen.data).resolve().name
-    out = chosen.out or RESULTS / f"{word}-{chosen.preset}"
+    out = chosen.out or folder_of(chosen)
     try:
-        record.check_writable(out / "tables.txt")
-        print(f"Loading {word} …", file=sys.stderr)
-        task = experiment.prepare(load(chosen.data, preset), preprocess, device)
-        text = table.render(run_all(task, chosen.preset, preset.settings, chosen.models, seeds, out))
-        print(text)
-        write_whole(out / "tables.txt", text + "\n")
-    except (MedkitInputError, FloatingPointError) as error:
+        _run(chosen, out, device_of(chosen))
+    except (MedkitInputError, LeakError, FloatingPointError) as error:
         print(f"medkit: {error}", file=sys.stderr)
         return 2
     except Interrupted as error:
         print(f"\nmedkit: {error}; start the same command again", file=sys.stderr)
         return 130
-    print(f"· Records, and this text: {out}")
     return 0
+
+
+def _run(chosen: argparse.Namespace, out: Path, device: torch.device) -> None:
+    record.check_writable(out / "tables.txt")
+    print(f"Loading {Path(chosen.data).name} …", file=sys.stderr)
+    options = {"fold": chosen.fold, "allow_leak": chosen.allow_leak}
+    protocol = "paper" if chosen.rates else chosen.protocol
+    made = plan(chosen.data, chosen.preset, protocol, chosen.models, device, out, **options)
+    if chosen.rates:
+        cosine = dataclasses.replace(PRESETS[chosen.preset].settings, cosine=True)
+        found = rates.check(made.task, cosine, chosen.models, out / rates.FILE)
+        print("Rates with the smallest validation loss: " + ", ".join(f"{m} {r}" for m, r in found["chosen"].items()))
+        return
+    seeds = list(range(PRESETS[chosen.preset].seeds)) if chosen.seeds is None else chosen.seeds
+    rank, processes = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    records = run_all(made, chosen.models, seeds, rank, processes)
+    if len(records) > len(set(seeds)) * len(chosen.models):  # all, the baseline included: the last process prints
+        print(write_tables(records, out))
+        print(f"· Records, and this text: {out}")
+
+
+def _spoken(seconds: float) -> str:
+    """Return a duration as one says it."""
+    return f"about {seconds / 60:.0f} min" if seconds >= 90 else f"about {seconds:.0f} s"
+
+
+if __name__ == "__main__":  # torchrun -m medkit.reproduce ...
+    sys.exit(main(sys.argv[1:]))

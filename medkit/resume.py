@@ -75,7 +75,7 @@ class Keeper:
         model, optimiser: whose tensors are saved and put back.
         best: the number in an epoch's row whose largest value the best weights are kept by.
         run: what makes the run what it is, such as settings, seed and images, by name. Another
-            run's checkpoint is refused; only its "epochs" may grow.
+            run's checkpoint is refused; only its "epochs" may grow, where the rate is constant.
 
     Raises:
         ValueError: best without a folder.
@@ -169,7 +169,8 @@ class Keeper:
         saved = found.facts["run"]
         for name in sorted(saved.keys() | self.run.keys()):
             before, now = saved.get(name), self.run.get(name)
-            if before != now and name != "settings.epochs":
+            may_grow = name == "settings.epochs" and not self.run["settings.cosine"]  # a cosine ends with its run
+            if before != now and not may_grow:
                 raise self._other_run(f"another run's ({name} was {before}, now {now})")
         begun = state.epoch - (state.step == 0)  # with the epoch under way
         if begun > self.run["settings.epochs"]:

@@ -102,6 +102,7 @@ def fit(
             for batch in batches[state.step :]:
                 start = time.perf_counter()
                 losses = learn(forward, optimiser, data, batch, settings, state, seed)
+                optimiser.param_groups[0]["lr"] = settings.rate_at(state.steps, steps)
                 optimiser.step()
                 state.add(losses, len(batch), time.perf_counter() - start)
                 bar.set_postfix_str(_postfix(state, settings), False)

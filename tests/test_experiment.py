@@ -10,12 +10,14 @@ import sys
 import pytest
 import torch
 from killed_runs import PressAt
+from scipy.stats import binom
 
-from medkit import experiment, paper, reproduce
+from medkit import experiment, metrics, paper
 from medkit._interrupt import Interrupted
 from medkit.blocks import Prediction
 from medkit.data.container import Split
 from medkit.data.phantom import phantom_split
+from medkit.preparation import Preparation
 from medkit.settings import Settings
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -32,7 +34,7 @@ def split():
 
 
 def prepare(split, device="cpu"):
-    return experiment.prepare(split, reproduce.preprocess, torch.device(device))
+    return experiment.prepare(split, Preparation(), torch.device(device))
 
 
 def run(split, name="CNN", seed=0, device="cpu", **kwargs):
@@ -51,6 +53,8 @@ def test_record_has_a_row_for_each_fifth_of_the_run(split, name):
     assert set(done["clock"]["time"][0]) == {"batch 1", "batch 32"}
     assert done["test_opened"] == 6 and 110_000 < done["parameters"] < 130_000
     assert len(done["result"][0]["pred"]) == len(done["result"][0]["dice_each"]) == 36
+    assert [row["epoch"] for row in done["validation"]] == [1, 2, 3, 4, 5]
+    assert done["validation"][0]["accuracy"]["n"] == 18 and "pred" not in done["validation"][0]
     assert json.loads(json.dumps(done))["data"]["truth"]["label"] == split.test.label.tolist()
 
 
@@ -65,10 +69,11 @@ def test_same_seed_same_record_in_five_processes():
     """Each a fresh Python with its own order of sets and dicts of strings, all but the clock the same."""
     code = (
         "import json, torch\n"
-        "from medkit import experiment, reproduce\n"
+        "from medkit import experiment\n"
         "from medkit.data.phantom import phantom_split\n"
+        "from medkit.preparation import Preparation\n"
         "from medkit.settings import Settings\n"
-        "task = experiment.prepare(phantom_split(24, 6, 12, size=32), reproduce.preprocess, torch.device('cpu'))\n"
+        "task = experiment.prepare(phantom_split(24, 6, 12, size=32), Preparation(), torch.device('cpu'))\n"
         "for seed in (0, 1):\n"
         "    done = experiment.run('hybrid', task, Settings(epochs=5), seed, progress=None)\n"
         "    done.pop('clock')\n"
@@ -102,7 +107,7 @@ def test_each_row_is_timed_with_the_weights_of_its_epoch(split, tmp_path, monkey
         monkeypatch.setattr(experiment, "clock", lambda model, image: seen.append(_sum(model)) or {})
         done = run(split, folder=folder)
         assert len(set(seen)) == 5 and len(done["clock"]["time"]) == 5
-    assert _sum(experiment._build("CNN", prepare(split), 0)) not in seen
+    assert _sum(experiment.build("CNN", prepare(split), 0)) not in seen
 
 
 def _sum(model):
@@ -110,11 +115,42 @@ def _sum(model):
 
 
 def test_test_images_decide_nothing(split):
-    """Noise in place of the test images and labels leaves the training as it was, bit for bit."""
+    """Noise in place of the test images and labels leaves weights, losses and validation as they were, bit for bit."""
     noise = torch.rand(split.test.image.shape, generator=torch.Generator().manual_seed(5)) * 100
     garbage = dataclasses.replace(split.test, image=noise, label=split.test.label.flip(0))
     true, changed = run(split), run(Split(split.train, split.val, garbage))
-    assert changed["loss"] == true["loss"] and changed["result"] != true["result"]
+    for kept in ("weights", "loss", "validation"):
+        assert changed[kept] == true[kept]
+    assert changed["result"] != true["result"]
+    noisy = dataclasses.replace(split.train, image=torch.rand_like(split.train.image, generator=torch.Generator().manual_seed(5)))
+    assert run(Split(noisy, split.val, split.test))["weights"] != true["weights"]  # the training images do decide
+
+
+def test_statistics_of_preparation_are_the_trainings(split):
+    """Brighter test images change nothing that training or validation images become."""
+    bright = dataclasses.replace(split.test, image=split.test.image * 3)
+    scale = Preparation(scale="min-max of the training set")
+    one, other = (
+        experiment.prepare(Split(split.train, split.val, test), scale, torch.device("cpu"))
+        for test in (split.test, bright)
+    )
+    assert torch.equal(one.image, other.image) and torch.equal(one.val_image, other.val_image)
+    assert not torch.equal(one.test.open("a look")[1], other.test.open("a look")[1])
+
+
+def test_a_run_can_begin_from_other_weights(split):
+    def zero(model):
+        with torch.no_grad():
+            model.label_head.linear.weight.zero_()
+
+    seen = []
+    begun = run(split, begin=lambda model: (zero(model), seen.append(_sum(model))))
+    assert len(seen) == 1 and begun["weights"] != run(split)["weights"]
+
+
+@pytest.mark.parametrize("name", list(experiment.VARIANTS))
+def test_variants_run_like_models(split, name):
+    assert run(split, name)["model"] == name
 
 
 def test_every_look_at_the_test_images_is_counted(split):
@@ -127,7 +163,7 @@ def test_every_look_at_the_test_images_is_counted(split):
 def test_first_weights_are_the_seeds_and_draw_nobody_elses_numbers(split):
     task = prepare(split)
     state = torch.random.get_rng_state()
-    first, again, other = (_sum(experiment._build("hybrid", task, seed)) for seed in (0, 0, 1))
+    first, again, other = (_sum(experiment.build("hybrid", task, seed)) for seed in (0, 0, 1))
     assert first == again != other and torch.equal(state, torch.random.get_rng_state())
 
 
@@ -152,8 +188,8 @@ def test_a_pixel_is_lesion_from_a_logit_of_zero_on(split):
             return Prediction(image.new_zeros(len(image), 3), torch.full_like(image, 0.25))  # probability 0.56
 
     found = experiment.evaluate(Timid(), split.test, split.test.image)
-    everywhere = experiment.metrics.mask_counts(torch.ones_like(split.test.mask), split.test.mask)
-    assert found["dice"]["value"] == experiment.metrics.dice(everywhere).value
+    everywhere = metrics.mask_counts(torch.ones_like(split.test.mask), split.test.mask)
+    assert found["dice"]["value"] == metrics.dice(everywhere).value
     each = [value for value in found["dice_each"] if value is not None]
     assert sum(each) / len(each) == pytest.approx(found["dice"]["value"], abs=1e-6)
 
@@ -163,6 +199,44 @@ def test_unscored_labels_are_left_out(split):
     scored[:6] = False
     test = dataclasses.replace(split.test, scored=scored)
     assert run(Split(split.train, split.val, test))["result"][0]["accuracy"]["n"] == len(test) - 6
+
+
+def test_a_set_whose_labels_say_nothing_has_a_dice_alone(split):
+    def silent(side):
+        return dataclasses.replace(side, scored=torch.zeros(len(side), dtype=torch.bool))
+
+    row = run(Split(silent(split.train), silent(split.val), silent(split.test)))["result"][-1]
+    assert row["accuracy"] is row["balanced_accuracy"] is row["auroc"] is row["f1"] is None
+    assert row["dice"]["n"] > 0
+
+
+def random_labels(split, seed):
+    draw = torch.Generator().manual_seed(seed)
+    return Split(*(
+        dataclasses.replace(side, label=torch.randint(3, (len(side),), generator=draw))
+        for side in (split.train, split.val, split.test)
+    ))  # fmt: skip
+
+
+def test_random_labels_score_at_chance():
+    """Inside the band that holds 95 % of guesses, for 120 test images of which no label can be known."""
+    split = phantom_split(120, 18, 120, size=32, modality="MRI")
+    value = run(random_labels(split, 0))["result"][-1]["accuracy"]["value"]
+    low, high = (100 * binom.ppf(share, 120, 1 / 3) / 120 for share in (0.025, 0.975))
+    assert low <= value <= high
+    leaky = random_labels(split, 0)
+    told = dataclasses.replace(leaky.test, image=_marked(leaky.test))  # labels that the image does show
+    train = dataclasses.replace(leaky.train, image=_marked(leaky.train))
+    shown = experiment.run("CNN", prepare(Split(train, leaky.val, told)), dataclasses.replace(TINY, epochs=15), 0, progress=None)
+    assert shown["result"][-1]["accuracy"]["value"] > high
+
+
+def _marked(data):
+    """The images with a bright square whose place is the label."""
+    image = data.image.clone()
+    for k in range(3):
+        image[data.label == k, :, 8:24, 10 * k : 10 * k + 10] = image.amax()
+    return image
 
 
 def test_run_too_short_for_five_rows_is_refused():

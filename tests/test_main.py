@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import json
 import os
 import shutil
@@ -85,7 +86,7 @@ def test_help_never_waits_for_a_download(tmp_path):
 
 def test_wrong_words_are_one_sentence(capsys):
     assert launcher.main(["lap"]) == 1
-    assert "must be lab, test, reproduce, doctor, got 'lap'" in capsys.readouterr().err
+    assert "must be lab, test, doctor, reproduce, ablate, multiverse, claims, got 'lap'" in capsys.readouterr().err
     assert launcher.main(["doctor", "--fix"]) == 1
     assert "doctor takes no arguments, got --fix" in capsys.readouterr().err
 
@@ -146,6 +147,11 @@ def test_test_runs_notebooks_in_fast_mode_and_allows_no_skip(kit):
 @pytest.mark.parametrize("given", [["-m", "slow"], ["-mslow"]])
 def test_a_marker_that_is_given_replaces_the_default(kit, given):
     assert shown(kit.start("test", *given))["arguments"] == ["--nbmake", *given]
+
+
+@pytest.mark.parametrize("name", launcher.EXPERIMENTS)
+def test_every_experiment_has_a_module_with_a_main(name):
+    assert callable(importlib.import_module(f"medkit.{name}").main)
 
 
 def test_reproduce_gets_its_arguments_and_passes_its_exit_code_on(kit):

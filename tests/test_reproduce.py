@@ -4,23 +4,23 @@ import dataclasses
 import errno
 import json
 import os
+import random
 import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from medkit import experiment, reproduce
-from medkit.data.phantom import phantom_split
-from medkit.settings import Settings
+from medkit import experiment, rates, reproduce
+from medkit.presets import PRESETS, Preset
 
 pytestmark = pytest.mark.filterwarnings("error")
-TINY = reproduce.Preset(Settings(epochs=5), size=32, limit=60, phantoms=(36, 18, 36), seeds=2)
-
-
-@pytest.fixture(scope="module")
-def split():
-    return phantom_split(36, 18, 36, size=32)
+SETTINGS = dataclasses.replace(PRESETS["quick"].settings, epochs=5)
+TINY = Preset(SETTINGS, size=32, limit=60, phantoms=(36, 18, 36), seeds=2, says="seconds")
 
 
 @pytest.fixture
@@ -34,35 +34,6 @@ def start(*arguments):
     return reproduce.main([*arguments, "--device", "cpu"])
 
 
-def test_presets_are_table_3():
-    assert reproduce.PRESETS["paper"].settings == Settings(batch_size=32, learning_rate=1e-3, epochs=50)
-    quick = dataclasses.replace(reproduce.PRESETS["quick"].settings, epochs=50)
-    assert quick == reproduce.PRESETS["paper"].settings  # short, and nothing else
-
-
-def test_ct_is_windowed_before_eq_2(split):
-    image = reproduce.preprocess(split.train)
-    assert image.amin() == 0 and image.amax() == 1
-    from medkit.data.phantom import modality_of
-
-    ct = torch.tensor([m == "CT" for m in modality_of(split.train)])
-    assert (split.train.image[ct].amin((1, 2, 3)) < -900).all()  # air
-    bright = (image[ct] > 0.2).double().mean()
-    unwindowed = reproduce.normalise.min_max(split.train.image[ct])
-    assert abs(bright - (unwindowed > 0.2).double().mean()) > 0.05
-
-
-def test_twins_leave_the_training_and_are_counted():
-    whole = phantom_split(60, 12, 24, size=64)
-    train = whole.train
-    twin = dataclasses.replace(train, image=train.image.clone())
-    twin.image[5] = whole.test.image[3].flip(-1)  # a mirrored copy, as a published set has
-    clean = reproduce.without_leaks(dataclasses.replace(whole, train=twin))
-    assert len(clean.train) == 59 and train.name[5] not in clean.train.name and len(clean.test) == 24
-    assert "1 twins of images on a later side" in clean.test.notes[-1]
-    assert len(reproduce.without_leaks(whole).train) == 60
-
-
 # --- the command ------------------------------------------------------------------------------
 
 
@@ -70,15 +41,18 @@ def test_command_prints_the_tables_and_saves_a_record_for_each_run(tiny, capsys)
     assert start() == 0
     out = capsys.readouterr()
     assert "Table 4 · accuracy, %" in out.out and "step/s" in out.err  # a progress bar with a rate
-    assert "Run 8 of 8: hybrid, seed 1" in out.err
+    assert "Run 8 of 9: hybrid, seed 1 · about" in out.err and "Run 9 of 9: linear, seed 0" in out.err
     here = tiny / "phantom-quick"
-    records = [f"{model}-seed{seed}.json" for model in experiment.MODELS for seed in (0, 1)]
+    records = [f"{model}-seed{seed}.json" for model in experiment.MODELS for seed in (0, 1)] + ["linear-seed0.json"]
     assert sorted(path.name for path in here.glob("*.json")) == sorted(records)
     assert not list((here / "checkpoints").iterdir())
     saved = json.loads((here / "hybrid-seed1.json").read_text(encoding="utf-8"))
     assert saved["seed"] == 1 and saved["machine"]["versions"]["torch"] == torch.__version__
     assert len(saved["data"]["sha256"]["train"]) == 64 and saved["data"]["tier"] == "phantom"
     assert (here / "tables.txt").read_text(encoding="utf-8").strip() in out.out
+    assert "<table" in (here / "tables.html").read_text(encoding="utf-8")
+    assert r"\toprule" in (here / "tables.tex").read_text(encoding="utf-8")
+    assert (here / "curves.png").read_bytes().startswith(b"\x89PNG")
     assert start() == 0  # all is there
     again = capsys.readouterr()
     assert "Run " not in again.err and again.out == out.out
@@ -102,7 +76,7 @@ def test_command_stopped_goes_on_where_it_was(tiny, capsys, monkeypatch):
 
     def press(*arguments):
         calls.append(1)
-        if len(calls) == 8:  # in the second run, epoch 3
+        if len(calls) == 15:  # in the second run, epoch 3, on the validation images
             signal.raise_signal(signal.SIGINT)
         return real(*arguments)
 
@@ -113,7 +87,7 @@ def test_command_stopped_goes_on_where_it_was(tiny, capsys, monkeypatch):
         signal.signal(signal.SIGINT, before)
     assert "start the same command again" in capsys.readouterr().err
     assert start("--models", "CNN", "--out", str(tiny / "stopped")) == 0
-    assert len(calls) == 8 + 3  # two of seed 1's rows were there; the third was measured again
+    assert len(calls) == 15 + 2 * 3  # two of seed 1's rows were there; the third was measured again
     assert start("--models", "CNN", "--out", str(tiny / "whole")) == 0
     for path in (tiny / "whole").glob("*.json"):
         one, other = (json.loads((tiny / f / path.name).read_text(encoding="utf-8")) for f in ("whole", "stopped"))
@@ -123,7 +97,8 @@ def test_command_stopped_goes_on_where_it_was(tiny, capsys, monkeypatch):
 
 def test_a_seed_named_twice_is_one_and_a_foreign_record_is_found_before_training(tiny, capsys):
     assert start("--models", "CNN", "--seeds", "0", "0", "--out", str(tiny)) == 0
-    assert "1 seeds a model" in capsys.readouterr().out
+    assert len(list(tiny.glob("CNN-*.json"))) == 1
+    capsys.readouterr()
     (tiny / "hybrid-seed0.json").write_text("{", encoding="utf-8")
     assert start("--models", "U-Net", "hybrid", "--seeds", "0", "--out", str(tiny)) == 2
     error = capsys.readouterr().err
@@ -180,7 +155,7 @@ def test_command_reads_the_real_sets(tiny, name, capsys):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["--data", "nothing-here"], "nothing-here is neither a data set nor a folder; give phantom, mri, ct, us"),
+        (["--data", "nothing-here"], "nothing-here is neither a data set nor a folder; give phantom, texture, mirror, mri"),
         (["--data", "mri"], "mri needs the environment variable MEDKIT_DATA"),
     ],
 )
@@ -213,3 +188,86 @@ def test_disk_full_while_saving_is_said_and_leaves_nothing_half(tiny, capsys, mo
     assert start("--models", "CNN", "--seeds", "0") == 2
     assert "could not be saved (No space left on device)" in capsys.readouterr().err
     assert not [path for path in tiny.rglob("*") if path.is_file()]
+
+
+def test_improved_needs_the_rates_and_then_uses_each_models_own(tiny, capsys, monkeypatch):
+    arguments = ("--protocol", "improved", "--models", "CNN", "--seeds", "0")
+    assert start(*arguments) == 2
+    assert "rates.json is missing; run the same command with --rates first" in capsys.readouterr().err
+    losses = [3.0, 2.0, 1.0]
+    monkeypatch.setattr(rates, "validation_loss", lambda *images: losses.pop(0))
+    assert start(*arguments, "--rates") == 0
+    assert "smallest validation loss: CNN 0.003" in capsys.readouterr().out
+    assert start(*arguments) == 0
+    assert "improved" in capsys.readouterr().out
+    saved = json.loads((tiny / "phantom-quick-improved" / "CNN-seed0.json").read_text(encoding="utf-8"))
+    assert saved["settings"]["learning_rate"] == 0.003 and saved["settings"]["cosine"]
+    assert not (tiny / "phantom-quick").exists()
+
+
+def test_processes_share_the_runs_and_the_last_one_prints(tiny, capsys, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for rank in ("1", "0"):
+        monkeypatch.setenv("RANK", rank)
+        assert start("--models", "CNN", "--seeds", "0", "1") == 0
+        out = capsys.readouterr()
+        assert ("Table 4" in out.out) == (rank == "0")
+        assert ("Run 2 of 3: CNN, seed 1" in out.err) == (rank == "1")
+
+
+def test_a_leak_that_was_allowed_stays_in_the_record(tiny, capsys):
+    assert start("--models", "CNN", "--seeds", "0", "--allow-leak") == 0
+    saved = json.loads((tiny / "phantom-quick" / "CNN-seed0.json").read_text(encoding="utf-8"))
+    assert saved["data"]["leaks_allowed"] is True
+    assert "LEAKS ALLOWED" in capsys.readouterr().out
+
+
+def test_a_fold_is_for_ct_alone(capsys):
+    with pytest.raises(SystemExit):
+        reproduce.parse(["--data", "mri", "--fold", "1"])
+    assert "--fold goes with --data ct, got --data mri" in capsys.readouterr().err
+    assert reproduce.folder_of(reproduce.parse(["--data", "ct", "--fold", "2"])).name == "ct-quick-fold2"
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from medkit import reproduce
+from test_reproduce import TINY
+reproduce.PRESETS["quick"] = TINY
+sys.exit(reproduce.main(["--models", "CNN", "hybrid", "--seeds", "0", "1", "2", "--device", "cpu", "--out", sys.argv[1]]))
+"""
+
+
+@pytest.mark.slow
+def test_killed_at_five_random_moments_the_tables_are_the_same(tmp_path):
+    """SIGKILL, which nothing can catch, wherever it falls: while loading, training, measuring or saving."""
+    draw, moments = random.Random(20), []
+    environ = os.environ | {"PYTHONPATH": str(Path(__file__).parent), "OMP_NUM_THREADS": "1"}
+
+    def begin(out):
+        return subprocess.Popen([sys.executable, "-c", KILLED, str(out)], env=environ, stderr=subprocess.PIPE, text=True)
+
+    whole = begin(tmp_path / "whole")
+    whole.communicate(timeout=300)
+    for _ in range(5):
+        child = begin(tmp_path / "killed")
+        while not child.stderr.readline().startswith("Run "):  # loading is over, work begins
+            assert child.poll() is None
+        moments.append(round(draw.uniform(0.05, 3.0), 2))
+        time.sleep(moments[-1])
+        assert child.poll() is None  # it was not at its end
+        child.kill()
+        child.communicate()
+    last = begin(tmp_path / "killed")
+    last.communicate(timeout=300)
+    assert whole.returncode == last.returncode == 0
+    print(f"killed {moments} s after the work began")
+    names = sorted(path.name for path in (tmp_path / "whole").glob("*.json"))
+    assert len(names) == 7 and names == sorted(path.name for path in (tmp_path / "killed").glob("*.json"))
+    for name in names:
+        one, other = (json.loads((tmp_path / where / name).read_text(encoding="utf-8")) for where in ("whole", "killed"))
+        assert one.pop("clock", 0) is not other.pop("clock", 1) or one["seedless"]
+        opened, again = one.pop("test_opened"), other.pop("test_opened")
+        assert again >= opened  # a row that was killed amid its measurement is measured, and counted, again
+        assert one == other

@@ -3,10 +3,14 @@
 | module | tier | what |
 |---|---|---|
 | `phantom` (`anatomy`, `scanner`) | phantom | made here in three modalities, truth known exactly |
+| `worlds` | phantom | two worlds in which one cue decides, and it is known which |
 | `public` (`archive`, `limit`) | real | brain MRI, head CT, breast ultrasound from MEDKIT_DATA |
+| `ct_masks` | real | lung tumours and bleeds on CT, with masks, from MEDKIT_DATA |
+| `benchmark` | real | breast ultrasound, the three splits of a published benchmark |
 | `folder` | real | the reader's own CLASS/image.png |
 | `samples` | library sample | single images from inside installed packages |
 | `container`, `resize`, `where` | | the set and its split by patient; one size; MEDKIT_DATA |
+| `leaks` | | what training and test images must not share |
 
 `from medkit.data.phantom import phantom`: that function has its module's name and is not repeated here.
 """

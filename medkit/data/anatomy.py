@@ -144,8 +144,8 @@ def draw_nodules(rng: np.random.Generator, label: int, difficulty: float) -> np.
         nodule[row] = (sides[site] * u, v, *shape[site], float(number == 1))
         if number == 2:
             du, dv = jitter[site]
-            mirrored = (math.pi - shape[site, 3]) % (2 * math.pi)
-            radius, height, rays, _, contrast = shape[site]
+            radius, height, rays, phase, contrast = shape[site]
+            mirrored = (rays * math.pi - phase) % (2 * math.pi)
             nodule[row + 1] = (-sides[site] * (u + du), v + dv, radius, height, rays, mirrored, contrast, 0.0)
         row += number
     return nodule

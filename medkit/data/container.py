@@ -37,6 +37,8 @@ class ImageSet:
         source: where the images come from, with the licence.
         scored: (N,) bool; False where the label contradicts itself and no label score may use it.
         notes: sentences that belong under every table made from this set.
+        window: level and width in HU of the usual CT window for what is sought, where all images are in
+            Hounsfield units; whoever prepares them applies it (`medkit.normalise.ct_window`). Else None.
     """
 
     title: str
@@ -52,6 +54,7 @@ class ImageSet:
     source: str
     scored: Tensor | None = None
     notes: tuple[str, ...] = ()
+    window: tuple[float, float] | None = None
 
     def __post_init__(self):
         if self.scored is None:

@@ -10,7 +10,7 @@ MAKING = (
         "the kernel, its size and its σ",
         "a Gaussian of σ = 0.5 pixels, cut off at 4 σ; mean and median stand beside it",
         (Place("Eq. 1"),),
-        ("medkit.reproduce:SIGMA", "medkit.denoise:gaussian", "medkit.denoise:mean", "medkit.denoise:median"),
+        ("medkit.preparation:KERNELS", "medkit.denoise:gaussian", "medkit.denoise:mean", "medkit.denoise:median"),
     ),
     UnstatedChoice(
         "U2",
@@ -34,7 +34,7 @@ MAKING = (
         "whether every modality is denoised",
         "all alike",
         (Place("§3.1", "Noise Reduction"),),
-        ("medkit.reproduce:preprocess",),
+        ("medkit.preparation:Preparation",),
     ),
     UnstatedChoice(
         "U5",
@@ -62,10 +62,10 @@ MAKING = (
         "denoise, then the window where there are Hounsfield units, then Eq. 2",
         (Place("§3.1", "Preprocessing involves several stages"),),
         (
-            "medkit.reproduce:preprocess",
-            "medkit.reproduce:SOFT_TISSUE",
+            "medkit.preparation:Preparation",
+            "medkit.preparation:SOFT_TISSUE",
             "medkit.normalise:ct_window",
-            "tests/test_reproduce.py::test_ct_is_windowed_before_eq_2",
+            "tests/test_preparation.py::test_hounsfield_units_go_through_a_window_before_eq_2_and_not_without_it",
         ),
     ),
     UnstatedChoice(
@@ -101,7 +101,7 @@ MAKING = (
         "how many pixels an image has",
         "a number of each preset, written into every record",
         (Place("Table 3"),),
-        ("medkit.reproduce:PRESETS", "medkit.data.resize:resize_image"),
+        ("medkit.presets:PRESETS", "medkit.data.resize:resize_image"),
     ),
     UnstatedChoice(
         "U12",

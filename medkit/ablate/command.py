@@ -1,0 +1,79 @@
+"""The command: studies on sets, run one after the other, each with its table as soon as it is there."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import torch
+
+from medkit import markup, record, reproduce, sets
+from medkit._check import MedkitInputError
+from medkit._files import write_whole
+from medkit._interrupt import Interrupted
+from medkit.ablate.plans import plan
+from medkit.ablate.runs import run_all
+from medkit.ablate.show import sheet
+from medkit.ablate.studies import PRESETS, STUDIES
+from medkit.data.leaks import LeakError
+
+ALL = "all"
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """Read the command line."""
+    said = "Train with and without single steps of the method, all else equal, and print what each is worth."
+    parser = argparse.ArgumentParser(prog="python3 -m medkit ablate", description=said)
+    asks = "; ".join(f"{study.name}: {study.question}" for study in STUDIES.values())
+    sizes = "; ".join(f"{name}: {preset.says}" for name, preset in PRESETS.items())
+    known = ", ".join((*sets.PHANTOMS, *sets.REAL))
+    usual = "; ".join(f"{study.name}: {' '.join(study.data)}" for study in STUDIES.values())
+    parser.add_argument("--study", nargs="+", default=[ALL], choices=(*STUDIES, ALL), help=f"{asks} (default: all)")
+    which = f"{known}, or folders CLASS/image.png (default: {usual})"
+    parser.add_argument("--data", nargs="+", metavar="SET", help=which)
+    parser.add_argument("--preset", default="quick", choices=PRESETS, help=sizes)
+    parser.add_argument("--seeds", nargs="+", type=int, help="of weights, order, labels (default: 0 1 ..., by preset)")
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is one")
+    parser.add_argument("--out", type=Path, help="folder for ablation-STUDY-SET/ (default: results/local)")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str]) -> int:
+    """Run `python3 -m medkit ablate`; return the exit code."""
+    chosen = parse(arguments)
+    if chosen.device == "cuda" and not torch.cuda.is_available():
+        print("medkit: --device cuda needs a CUDA GPU, and PyTorch sees none; leave --device out", file=sys.stderr)
+        return 2
+    try:
+        _run(chosen, chosen.out or reproduce.RESULTS, reproduce.device_of(chosen))
+    except (MedkitInputError, LeakError, FloatingPointError) as error:
+        print(f"medkit: {error}", file=sys.stderr)
+        return 2
+    except Interrupted as error:
+        print(f"\nmedkit: {error}; start the same command again", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _run(chosen: argparse.Namespace, out: Path, device: torch.device) -> None:
+    record.check_writable(out / "tables.txt")
+    studies = [study for study in STUDIES.values() if study.name in chosen.study or ALL in chosen.study]
+    parts = [(study, name) for study in studies for name in dict.fromkeys(chosen.data or study.data)]
+    seeds = list(range(PRESETS[chosen.preset].seeds)) if chosen.seeds is None else list(dict.fromkeys(chosen.seeds))
+    rank, processes = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    for number, (study, name) in enumerate(parts, 1):
+        about = f"Part {number} of {len(parts)}, {study.name} on {Path(name).name}"
+        _say(f"{about}: loading …")
+        made = plan(study, name, chosen.preset, device, out)
+        records = run_all(made, seeds, rank, processes, say=lambda text: _say(f"{about} · {text}"))
+        if len(records) == len(made.runs(seeds)):  # of several processes the last one prints
+            found = sheet(records)
+            write_whole(made.out / "tables.txt", markup.as_text(found) + "\n")
+            write_whole(made.out / "tables.html", markup.html_page(found) + "\n")
+            print(f"{markup.as_text(found)}\n· Records, and this text: {made.out}\n", flush=True)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)

@@ -1,0 +1,190 @@
+"""For each claim of the paper the test that decides it, with its margin: fixed here, before any run.
+
+    for rule in RULES.values():
+        print(rule.claim, rule.test)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from medkit import paper
+from medkit.claims import ablations, alone, clocks, tables
+from medkit.claims.questions import PRINTED, SAME
+from medkit.claims.trials import MIN_SEEDS, PHANTOM, REAL, Evidence
+from medkit.claims.verdict import Finding
+
+ORDER = (
+    "Hybrid - Transformer, Transformer - U-Net, U-Net - CNN at the last epoch: the 95 % interval of each above 0 on "
+    f"every real set of MRI, CT and ultrasound is reproduced; one below 0, or within ± {SAME:.0f} point, is not."
+)
+ARMS = (
+    "the 95 % interval above 0 on every real set that has runs is reproduced; one below 0, or within "
+    f"± {SAME:.0f} point, is not."
+)
+DOMINATED = "Balanced accuracy where one class dominates."
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How a claim is decided.
+
+    Args:
+        claim: its id, "K1".
+        test: the test and its margin, in a sentence or two.
+        judge: evidence -> what it finds.
+    """
+
+    claim: str
+    test: str
+    judge: Callable[[Evidence], Finding]
+
+
+def parameters_and_time(evidence: Evidence) -> Finding:
+    """Tell what is known of K18; without a limit for a clinic's computer and an exported model no verdict."""
+    lines, files = {REAL: [], PHANTOM: []}, []
+    for bench in clocks.benches(evidence):
+        if "on CPU" in bench.title and (runs := bench.runs.get("hybrid")):
+            times = sorted(1000 * run["clock"]["time"][-1]["batch 1"]["seconds"] for run in runs)
+            size = f"{runs[0]['parameters']:,} parameters"
+            lines[bench.tier].append(f"{bench.title}: hybrid {size}, {times[0]:.1f} to {times[-1]:.1f} ms an image")
+            files += [file for run in runs for file in run["files"]]
+    why = f"not built yet: {paper.find('K18').pending}"
+    return Finding(None, why, *("\n".join(said) for said in lines.values()), tuple(dict.fromkeys(files)))
+
+
+def _without_runs(judge: Callable[[], Finding]) -> Callable[[Evidence], Finding]:
+    return lambda evidence: judge()
+
+
+def _not_built(claim: str) -> Rule:
+    nothing = Finding(None, f"not built yet: {paper.find(claim).pending}")
+    return Rule(claim, "Not fixed yet.", lambda evidence: nothing)
+
+
+_FIXED = (
+    Rule("K1", f"{ORDER} {DOMINATED}", partial(tables.order, metric="accuracy")),
+    Rule("K2", f"{ORDER} Sets with masks.", partial(tables.order, metric="dice")),
+    Rule("K3", f"{ORDER} Macro F1.", partial(tables.order, metric="f1")),
+    Rule(
+        "K4",
+        f"Equivalence: the 90 % interval of each of the hybrid's leads within ± {PRINTED:.0f} points of the printed "
+        f"one, on every real set, is reproduced; one wholly outside is not. Runs of 50 epochs. {DOMINATED}",
+        tables.margins,
+    ),
+    Rule(
+        "K5",
+        "The four steps between report epochs, mean over seeds: the 95 % interval of each above 0 for every model and "
+        "metric is reproduced; a fall below 0, at 95 % corrected for the number of steps (Bonferroni), is not. Runs of "
+        "50 epochs.",
+        tables.rising,
+    ),
+    Rule(
+        "K6",
+        "Median time for an image over seeds, batches of 1 and of 32, each machine and set: quartile ranges apart in "
+        f"this order everywhere is reproduced; apart the other way once is not. {MIN_SEEDS} seeds. No patients needed.",
+        clocks.fastest,
+    ),
+    Rule(
+        "K7",
+        "Time at the last report epoch over that at the first, quartiles over seeds: below "
+        f"{1 - clocks.FLAT:.1f} for every model everywhere is reproduced; above it for one is not: flat. "
+        f"{MIN_SEEDS} seeds. No patients needed.",
+        clocks.falling,
+    ),
+    Rule(
+        "K8",
+        f"{clocks.NEED:.0f} images a second, one at a time, the model alone: the quartile range above it on every "
+        f"machine is reproduced; below it on every one is not. {MIN_SEEDS} seeds. No patients needed.",
+        clocks.real_time,
+    ),
+    Rule(
+        "K9",
+        f"The hybrid less itself with a convolution of the same size for its attention, Dice and accuracy: {ARMS} "
+        f"Sets with masks. {DOMINATED}",
+        ablations.attention,
+    ),
+    Rule(
+        "K10",
+        f"Scores as printed less softmax, Dice and accuracy: 95 % interval above - {SAME:.0f} point on every real set "
+        f"that has runs is reproduced; wholly below it is not. {DOMINATED}",
+        ablations.no_softmax,
+    ),
+    Rule(
+        "K11",
+        f"Both less normalising only, and both less denoising only, accuracy and Dice: {ARMS} One set each of MRI, CT "
+        f"and ultrasound. {DOMINATED}",
+        ablations.preparation,
+    ),
+    Rule(
+        "K12",
+        f"Augmented less plain in accuracy with the fewest labels: {ARMS} And more than with the most labels: "
+        f"intervals apart that way is reproduced, the other way is not. {DOMINATED}",
+        ablations.augmentation,
+    ),
+    Rule(
+        "K13",
+        "From ImageNet's weights alone. Frozen less from scratch in accuracy, with the fewest labels and, after a "
+        f"fifth of the epochs, with the most: {ARMS} And more with the fewest than with the most.",
+        ablations.transfer,
+    ),
+    Rule(
+        "K14",
+        "Freeze a small network's convolution and BatchNorm, train it a few steps, compare all bytes: none changed.",
+        _without_runs(alone.frozen),
+    ),
+    Rule(
+        "K16",
+        "Hybrid less linear baseline in accuracy on one real set each of MRI, CT and ultrasound: one 95 % interval "
+        f"below 0, or within ± {SAME:.0f} point, is not reproduced. At most inconclusive: training on two and testing "
+        f"on the third isn't built. {DOMINATED}",
+        tables.works_everywhere,
+    ),
+    Rule("K18", "Not fixed yet: no limit is stated. What is known of it stands beside.", parameters_and_time),
+    Rule("K20", "The abstract's accuracy against the highest of Table 4.", _without_runs(alone.headline)),
+    Rule(
+        "K21",
+        "The leads of Table 4 at epoch 50, in points and as a share, to whole numbers: all within 3 to 5 % on one "
+        "reading, or the paper contradicts itself.",
+        _without_runs(alone.lead_in_accuracy),
+    ),
+    Rule(
+        "K22",
+        "The leads of Table 5 at epoch 50, in points and as a share, to whole numbers: all 10 % on one reading, or "
+        "the paper contradicts itself.",
+        _without_runs(alone.lead_in_dice),
+    ),
+    Rule(
+        "K23",
+        "Eq. 2 of an image and of the same with one hot pixel: the contrast of all others the same to a tenth.",
+        _without_runs(alone.same_contrast),
+    ),
+    Rule("K24", "Table 1's moves, planned for 1000 images, make 5000.", _without_runs(alone.five_thousand)),
+    Rule(
+        "K26",
+        "One example in which a lower score has more say in Eq. 4 as printed, and it is not reproduced.",
+        _without_runs(alone.more_score_more_say),
+    ),
+    Rule(
+        "K27",
+        "One model with a high accuracy that finds no one ill, and it is not reproduced.",
+        _without_runs(alone.accuracy_is_enough),
+    ),
+    Rule(
+        "K28",
+        "The F1 of a model that finds no one ill, in each average: where they disagree, it can't be tested.",
+        _without_runs(alone.f1_for_uneven_classes),
+    ),
+    Rule(
+        "K29",
+        "Hybrid less each other model, in healthy images left alone and in ill ones found: the 95 % interval of each "
+        f"above 0 on real sets of CT and ultrasound that hold healthy images is reproduced; one below 0, or within "
+        f"± {SAME:.0f} point, is not.",
+        tables.both_errors,
+    ),
+    Rule("K30", "No set of images can decide it.", _without_runs(alone.patients_gain)),
+)
+_ID = {rule.claim: rule for rule in _FIXED}
+RULES: dict[str, Rule] = {claim.id: _ID.get(claim.id) or _not_built(claim.id) for claim in paper.CLAIMS}
