@@ -170,7 +170,7 @@ AS_PRINTED = {"hybrid": 1.0, "CNN": 2.0, "U-Net": 3.0, "Transformer": 4.0}
 ])  # fmt: skip
 def test_k6_is_an_order_of_times_that_lie_apart(change, wanted):
     found = judge("K6", timed(AS_PRINTED | change))
-    assert found.verdict == wanted and "mri at 64 px on CPU, 2 threads, batch 1" in found.real
+    assert found.verdict == wanted and "mri at 64 px on CPU (threads: 2), batch 1: " in found.real
 
 
 def test_k6_machines_are_never_mixed_and_one_contrary_machine_is_enough():
@@ -190,7 +190,9 @@ def test_time_needs_no_patients_but_seeds():
     found = judge("K6", phantoms)
     assert found.verdict == REPRODUCED and found.phantom and not found.real
     few = judge("K6", timed(AS_PRINTED | {"hybrid": 9.0}, seeds=2))
-    assert few.verdict == INCONCLUSIVE and "fewer than 3 seeds" in few.why
+    assert few.verdict == INCONCLUSIVE and "fewer than 3 seeds and no vote" in few.why
+    assert "fails" not in few.real and few.records
+    assert said("K6", timed(AS_PRINTED, seeds=2) + timed(AS_PRINTED, gpu="H200")) == REPRODUCED
     assert said("K6", timed(AS_PRINTED, protocol="improved")) is None
 
 

@@ -104,9 +104,10 @@ def test_a_stopped_run_goes_on_to_the_same_record(split, tmp_path, step):
 def test_each_row_is_timed_with_the_weights_of_its_epoch(split, tmp_path, monkeypatch):
     for folder in (None, tmp_path):
         seen = []
-        monkeypatch.setattr(experiment, "clock", lambda model, image: seen.append(_sum(model)) or {})
+        monkeypatch.setattr(experiment, "clock", lambda model, image: seen.append(_sum(model)) or {"of": seen[-1]})
         done = run(split, folder=folder)
-        assert len(set(seen)) == 5 and len(done["clock"]["time"]) == 5
+        timed = [row["of"] for row in done["clock"]["time"]]
+        assert len(set(seen)) == 5 and sorted(timed) == sorted(seen) and timed != seen  # in a shuffled order
     assert _sum(experiment.build("CNN", prepare(split), 0)) not in seen
 
 

@@ -57,7 +57,7 @@ def benches(evidence: Evidence) -> list[Bench]:
     for run in evidence.counted:
         if run["model"] in paper.MODELS and not run.get("study") and run.get("clock") and run["clock"]["time"]:
             machine, data = run["machine"], run["data"]
-            name = machine["gpu"] or f"CPU, {machine.get('threads', '?')} threads"
+            name = machine["gpu"] or f"CPU (threads: {machine.get('threads', '?')})"
             where = name, machine.get("system", ""), data["tier"], key_of(run), data["size"]
             found[(*where, json.dumps(run["settings"], sort_keys=True))][run["model"]].append(run)
     return [
@@ -73,10 +73,10 @@ def fastest(evidence: Evidence) -> Finding:
         spans = {model: _seconds(bench.runs.get(model, ()), batch) for model in FASTEST}
         if None in spans.values():
             return []
-        text = " < ".join(f"{model} {_milliseconds(spans[model])}" for model in FASTEST)
+        times = ", ".join(f"{model} {_milliseconds(spans[model])}" for model in FASTEST)
         apart = [_before(spans[first], spans[second]) for first, second in pairwise(FASTEST)]
         wrong = [f"{second} before {first}" for (first, second), says in zip(pairwise(FASTEST), apart) if says == FAILS]
-        return [Timed(f"{text} ms?{' No: ' + ', '.join(wrong) if wrong else ''}", _all(apart))]
+        return [Timed("; ".join([f"{times} ms", *wrong]), _all(apart))]
 
     return _judge(evidence, asks, FASTEST)
 
@@ -118,27 +118,29 @@ def real_time(evidence: Evidence) -> Finding:
 def _judge(
     evidence: Evidence, asks: Callable[[Bench, str], list[Timed]], models: tuple[str, ...], anywhere: bool = True
 ) -> Finding:
-    """Ask every bench; a claim of all machines fails where one fails, a claim of some machine where all do."""
-    lines, says, few, files = {REAL: [], PHANTOM: []}, [], [], []
+    """Ask every bench; a claim of all machines fails where one fails, a claim of some machine where all do.
+
+    A timing of few seeds has no vote.
+    """
+    lines, votes, few, files = {REAL: [], PHANTOM: []}, [], [], []
     for bench in benches(evidence):
         seeds = min((len({run["seed"] for run in bench.runs.get(model, ())}) for model in models), default=0)
         for batch in BATCHES:
             timed = asks(bench, batch)
             if not timed:
                 continue
-            outcome = _all([item.says for item in timed])
+            outcome = _all([item.says for item in timed]) if seeds >= MIN_SEEDS else OPEN
             short = "" if bench.epochs == paper.EPOCHS[-1] else f"; short run: {bench.epochs} epochs"
             numbers = "; ".join(item.text for item in timed)
             lines[bench.tier].append(f"{bench.title}, {batch}: {outcome}: {numbers}; seeds: {seeds}{short}")
-            says.append(OPEN if seeds < MIN_SEEDS else outcome)
-            few += [bench.title] if seeds < MIN_SEEDS else []
+            (votes if seeds >= MIN_SEEDS else few).append(outcome)
             files += [file for model in models for run in bench.runs[model] for file in run["files"]]
-    if not says:
+    if not votes + few:
         return Finding(None, f"no records of {', '.join(models)} timed on one machine: run `{COMMAND.format('mri')}`")
-    counts = f"{says.count(HOLDS)} of {len(says)} timings say so, {says.count(FAILS)} say the contrary"
-    why = counts + (f"; fewer than {MIN_SEEDS} seeds: {', '.join(dict.fromkeys(few))}" if few else "")
-    fails = FAILS in says if anywhere else set(says) == {FAILS}
-    verdict = NOT_REPRODUCED if fails else REPRODUCED if set(says) == {HOLDS} else INCONCLUSIVE
+    why = f"{votes.count(HOLDS)} of {len(votes)} timings say so, {votes.count(FAILS)} say the contrary"
+    why += f"; {len(few)} more have fewer than {MIN_SEEDS} seeds and no vote" if few else ""
+    fails = FAILS in votes if anywhere else set(votes) == {FAILS}
+    verdict = NOT_REPRODUCED if fails else REPRODUCED if set(votes) == {HOLDS} else INCONCLUSIVE
     return Finding(verdict, why, *("\n".join(lines[tier]) for tier in lines), tuple(dict.fromkeys(files)))
 
 
