@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from medkit import experiment, metrics, record
 from medkit.data.container import ImageSet
 from medkit.data.resize import resize_image
-from medkit.measure import measure, summary
+from medkit.measure import best_cut, measure, summary
 from medkit.settings import Settings
 
 NAME = "linear"
@@ -41,7 +41,8 @@ def run(task: experiment.Task, settings: Settings) -> dict:
     mask_of, threshold = _mask_model(task)
     images, image = task.test.open("linear baseline")
     row = {"epoch": settings.epochs}
-    tried = summary(measure(probability_of(task.val_image), mask_of(task.val_image), task.val))
+    cut = best_cut(probability_of(task.val_image), task.val)
+    tried = summary(measure(probability_of(task.val_image), mask_of(task.val_image), task.val, cut))
     return {
         "model": NAME,
         "seed": 0,
@@ -54,7 +55,7 @@ def run(task: experiment.Task, settings: Settings) -> dict:
         "chosen": {"C": strength, "threshold": threshold},
         "loss": [],
         "validation": [row | tried],
-        "result": [row | measure(probability_of(image), mask_of(image), images)],
+        "result": [row | measure(probability_of(image), mask_of(image), images, cut)],
         "test_opened": 1,
         "clock": None,
     }

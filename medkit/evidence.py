@@ -79,7 +79,8 @@ def parts_of(
         dice = torch.tensor(each, dtype=torch.float64)
         return torch.stack([dice.nan_to_num(0.0), (~dice.isnan()).double()], dim=-1), lambda s: s[..., 0] / s[..., 1]
     truth, scored = (torch.tensor(data["truth"][name]) for name in ("label", "scored"))
-    pred, k = torch.tensor([result["pred"] for result in results]), len(data["classes"])
+    by_cut = metric == "balanced_accuracy" and all(result.get("pred_cut") for result in results)
+    pred, k = torch.tensor([result["pred_cut" if by_cut else "pred"] for result in results]), len(data["classes"])
     pairs = torch.nn.functional.one_hot(truth * k + pred, k * k) * scored[:, None]  # (S, N, K²)
     statistic = {"accuracy": _accuracy, "balanced_accuracy": _recall, "f1": _f1}[metric]
     return pairs.double(), lambda sums: statistic(sums.unflatten(-1, (k, k)))

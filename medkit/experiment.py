@@ -21,7 +21,7 @@ from tqdm.auto import tqdm
 from medkit import checkpoint, record
 from medkit.blocks import parameter_count
 from medkit.data.container import ImageSet, Split
-from medkit.measure import measure, summary
+from medkit.measure import best_cut, measure, summary
 from medkit.models import (
     CNN,
     Hybrid,
@@ -120,11 +120,12 @@ def run(
     if begin is not None:
         begin(model)
 
-    def measure(epoch: int, model: nn.Module) -> dict:
+    def look(epoch: int, model: nn.Module) -> dict:
         kept.keep(epoch, model)
+        cut = best_cut(predict(model, task.val_image).label.softmax(1), task.val)
+        validation = summary(evaluate(model, task.val, task.val_image, cut))
         images, image = task.test.open(f"{name}, seed {seed}, epoch {epoch}")
-        validation = summary(evaluate(model, task.val, task.val_image))
-        return {"measured": evaluate(model, images, image), "validation": validation}
+        return {"measured": evaluate(model, images, image, cut), "validation": validation}
 
     history = fit(
         model,
@@ -134,7 +135,7 @@ def run(
         settings,
         seed=seed,
         scored=task.train.scored,
-        on_epoch=measure,
+        on_epoch=look,
         at_epochs=report_epochs(settings.epochs),
         folder=None if folder is None else folder / "training",
         progress=progress,
@@ -168,15 +169,15 @@ def settings_of(settings: Settings) -> dict:
     return {**dataclasses.asdict(settings), "report_epochs": report_epochs(settings.epochs)}
 
 
-def evaluate(model: nn.Module, data: ImageSet, image: Tensor) -> dict:
-    """Return what a model is worth on a set, by `measure`.
+def evaluate(model: nn.Module, data: ImageSet, image: Tensor, cut: float | None = None) -> dict:
+    """Return what a model is worth on a set, by `medkit.measure.measure`.
 
     Args:
         model: on the images' device.
-        data: N images with their truth; image: the same, prepared.
+        data: N images with their truth; image: the same, prepared; cut: as for `measure`.
     """
     label, mask = predict(model, image)
-    return measure(label.softmax(1), mask > 0, data)
+    return measure(label.softmax(1), mask > 0, data, cut)
 
 
 def clock(model: nn.Module, image: Tensor) -> dict[str, dict]:

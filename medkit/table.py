@@ -182,6 +182,8 @@ def notes(records: list[dict]) -> list[str]:
     said += [_how_sure(data), _rates(models)]
     if last["f1"] is not None:
         said.append(f"F1: {last['f1']['convention']}.")
+    if data["dominated"] and last.get("cut") is not None:
+        said.append("Balanced accuracy: by the probability that did best on validation images; accuracy and F1: by 0.5.")
     if data["masks"]:
         said.append(f"Dice: {last['dice']['convention']}; n differs between runs, for a false alarm counts.")
     else:

@@ -20,6 +20,7 @@ from typing import NamedTuple
 from medkit import runs as sorting
 from medkit._check import MedkitInputError
 from medkit.claims.names import short
+from medkit.measure import BY_IMAGE
 from medkit.paper import EPOCHS
 
 REAL, PHANTOM = "real", "phantom"
@@ -229,5 +230,8 @@ def _end_to_end(runs: list[dict]) -> dict:
 
 def _joined(rows: list[dict]) -> dict:
     """Join what single images got; a fold's own averages are no averages of the whole, and go."""
-    each = None if rows[0]["dice_each"] is None else [value for row in rows for value in row["dice_each"]]
-    return {"epoch": rows[0]["epoch"], "pred": [value for row in rows for value in row["pred"]], "dice_each": each}
+    joined = {"epoch": rows[0]["epoch"]}
+    for name in BY_IMAGE:
+        lists = [row.get(name) for row in rows]
+        joined[name] = None if None in lists else [value for each in lists for value in each]
+    return joined
