@@ -202,6 +202,18 @@ def test_unscored_labels_are_left_out(split):
     assert run(Split(split.train, split.val, test))["result"][0]["accuracy"]["n"] == len(test) - 6
 
 
+def test_a_cut_is_the_validation_images(split):
+    """Two classes, one of them rare: other test labels move no cut, other validation labels do."""
+    def rare(side, every):
+        return dataclasses.replace(side, label=(torch.arange(len(side)) % every == 0).long(), classes=("well", "ill"))
+
+    sides = rare(split.train, 6), rare(split.val, 6), rare(split.test, 6)
+    cuts = [row["cut"] for row in run(Split(*sides))["result"]]
+    assert all(0 < cut < 1 for cut in cuts)
+    assert [row["cut"] for row in run(Split(*sides[:2], rare(split.test, 4)))["result"]] == cuts
+    assert [row["cut"] for row in run(Split(sides[0], rare(split.val, 4), sides[2]))["result"]] != cuts
+
+
 def test_a_set_whose_labels_say_nothing_has_a_dice_alone(split):
     def silent(side):
         return dataclasses.replace(side, scored=torch.zeros(len(side), dtype=torch.bool))

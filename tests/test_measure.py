@@ -35,6 +35,13 @@ def test_hand_where_one_class_is_rare_a_cut_is_needed(rare):
     assert found["accuracy"]["value"] == 90.0  # by one half, as for every set
 
 
+def test_labels_that_are_not_scored_count_in_nothing_but_dice(rare):
+    half = dataclasses.replace(rare, scored=torch.arange(60) < 30)
+    found = measure(answers(half, 0.3, 0.1), half.mask, half, 0.2)
+    assert [found[name]["n"] for name in ("accuracy", "balanced_accuracy", "auroc", "f1")] == [30] * 4
+    assert found["dice"]["n"] + found["dice"]["n_empty"] == 60 and len(found["pred"]) == 60
+
+
 def test_a_cut_is_kept_from_one_set_to_the_next(rare):
     """Chosen on other images, it need not be the best here; choosing it here would be a peek."""
     elsewhere = best_cut(answers(rare, 0.3, 0.1), rare)

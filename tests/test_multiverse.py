@@ -85,6 +85,7 @@ def test_the_generator_holds_and_aliases_are_as_said():
     letters = readings.ALL_LETTERS
     for size in (1, 2):
         for some in map("".join, itertools.combinations(letters, size)):
+            assert sorted(some + readings.alias_of(some)) == list(letters)
             assert column(some) == column(readings.alias_of(some))
             assert column(some) != column(readings.alias_of(some)[1:]), "only that one"
     clear = [column("".join(some)) for size in (1, 2) for some in itertools.combinations(letters, size)]

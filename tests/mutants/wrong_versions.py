@@ -138,7 +138,7 @@ WRONG = (
     ),
     *_of(
         "Eq. 2",
-        "reproduce",
+        "preparation",
         (
             "normalised before the CT window",
             "normalise.ct_window(image, *SOFT_TISSUE)",
@@ -477,8 +477,8 @@ WRONG = (
         "experiment",
         (
             "logits cut where probabilities are",
-            "metrics.mask_counts(mask > 0, data.mask)",
-            "metrics.mask_counts(mask > 0.5, data.mask)",
+            "measure(label.softmax(1), mask > 0, data, cut)",
+            "measure(label.softmax(1), mask > 0.5, data, cut)",
         ),
     ),
     *_of(
@@ -641,13 +641,13 @@ WRONG = (
         "experiment",
         (
             "test images join the training",
-            "return Task(split.train, preprocess(split.train),",
-            "return Task(split.train, preprocess(split.train) + preprocess(split.test).mean(0),",
+            "return Task(split.train, see(split.train),",
+            "return Task(split.train, see(split.train) + see(split.test).mean(0),",
         ),
         (
-            "contradicting labels scored",
-            "    scored = data.scored\n",
-            "    scored = torch.ones_like(data.scored)\n",
+            "a cut chosen on the test images",
+            "best_cut(predict(model, task.val_image).label.softmax(1), task.val)",
+            "best_cut(predict(model, task.test._image).label.softmax(1), task.test._images)",
         ),
         (
             "a lower rate for one's own model",
@@ -663,11 +663,26 @@ WRONG = (
     ),
     *_of(
         "Evaluation",
-        "table",
+        "measure",
+        ("contradicting labels scored", "    known = data.scored\n", "    known = data.scored | True\n"),
+    ),
+    *_of(
+        "Evaluation",
+        "preparation",
         (
-            "the best of the seeds",
-            "mean = statistics.fmean(values)",
-            "mean = max(values)",
+            "extremes of each set, the test's too",
+            "torch.aminmax(self._windowed(train)))\n            return lambda data: normalise.min_max_data_set(self._windowed(data), low, high)",
+            "torch.aminmax(self._windowed(train)))\n            return lambda data: normalise.min_max_volume(self._windowed(data))",
         ),
+    ),
+    *_of(
+        "Evaluation",
+        "baseline",
+        ("a strength chosen on the test images", "probability(model, task.val_image), task.val) for", "probability(model, task.test._image), task.test._images) for"),
+    ),
+    *_of(
+        "Evaluation",
+        "table",
+        ("the best of the seeds", "statistics.fmean(values) * block.factor", "max(values) * block.factor"),
     ),
 )
