@@ -142,10 +142,7 @@ def run(
         title=f"{name}, seed {seed}",
     )
     _, image = task.test.open(f"{name}, seed {seed}, timing")
-    epochs = report_epochs(settings.epochs)
-    shuffled = epoch_order(len(epochs), seed, epoch=0).tolist()  # or what warms up would look like training
-    times = {epochs[i]: clock(kept.restore(epochs[i], model), image) for i in shuffled}
-    kept.restore(epochs[-1], model)
+    times = _timed(kept, report_epochs(settings.epochs), model, image, seed)
     measured = [row for row in history if "measured" in row]
     return {
         "model": name,
@@ -160,7 +157,7 @@ def run(
         "result": [{"epoch": row["epoch"], **row["measured"]} for row in measured],
         "weights": weights_sha256(model),
         "test_opened": len(measured) + 1,  # once more for each stop amid a measurement
-        "clock": {"training": history.column("seconds"), "time": [times[epoch] for epoch in epochs]},
+        "clock": {"training": history.column("seconds"), "time": times},
     }
 
 
@@ -241,6 +238,14 @@ def weights_sha256(model: nn.Module) -> str:
         digest.update(f"{name} {tuple(value.shape)}".encode())
         digest.update(value.cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
+
+
+def _timed(kept: _Kept, epochs: list[int], model: nn.Module, image: Tensor, seed: int) -> list[dict]:
+    """Time the model as it was at each epoch; it is left as it was at the last."""
+    shuffled = epoch_order(len(epochs), seed, epoch=0).tolist()  # or what warms up would look like training
+    times = {epochs[i]: clock(kept.restore(epochs[i], model), image) for i in shuffled}
+    kept.restore(epochs[-1], model)
+    return [times[epoch] for epoch in epochs]
 
 
 class _Kept:

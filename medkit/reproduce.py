@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import os
 import shutil
 import sys
 import time
@@ -27,11 +26,10 @@ from pathlib import Path
 
 import torch
 
-from medkit import baseline, curves, experiment, markup, rates, record, sets, table
+from medkit import _command, baseline, curves, experiment, markup, rates, record, sets, table
 from medkit._check import MedkitInputError
+from medkit._command import spoken
 from medkit._files import write_whole
-from medkit._interrupt import Interrupted
-from medkit.data.leaks import LeakError
 from medkit.data.public import FOLDS
 from medkit.preparation import Preparation
 from medkit.presets import PRESETS, Preset
@@ -106,7 +104,7 @@ def run_all(plan: Plan, models: list[str], seeds: list[int], rank: int = 0, proc
     begun = time.monotonic()
     for number, path in enumerate(mine):
         name, seed = runs[path]
-        left = "" if not number else f" · {_spoken((time.monotonic() - begun) / number * (len(mine) - number))} left"
+        left = "" if not number else f" · {spoken((time.monotonic() - begun) / number * (len(mine) - number))} left"
         print(f"Run {list(runs).index(path) + 1} of {len(runs)}: {name}, seed {seed}{left}", file=sys.stderr)
         records[path] = _one(plan, name, seed, path)
     return [records.get(path) or read(path, plan) for path in runs if path.exists()]
@@ -186,34 +184,14 @@ def folder_of(chosen: argparse.Namespace) -> Path:
     return RESULTS / "-".join([word, chosen.preset, *more])
 
 
-def device_of(chosen: argparse.Namespace) -> torch.device:
-    """Return the device to run on; on CUDA, one of its own for each process of a host, and the same bits each time."""
-    if not (chosen.device == "cuda" or (chosen.device is None and torch.cuda.is_available())):
-        return torch.device("cpu")
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True)
-    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)) % torch.cuda.device_count())
-
-
 def main(arguments: list[str]) -> int:
     """Run `python3 -m medkit reproduce`; return the exit code."""
     chosen = parse(arguments)
-    if chosen.device == "cuda" and not torch.cuda.is_available():
-        print("medkit: --device cuda needs a CUDA GPU, and PyTorch sees none; leave --device out", file=sys.stderr)
-        return 2
-    out = chosen.out or folder_of(chosen)
-    try:
-        _run(chosen, out, device_of(chosen))
-    except (MedkitInputError, LeakError, FloatingPointError) as error:
-        print(f"medkit: {error}", file=sys.stderr)
-        return 2
-    except Interrupted as error:
-        print(f"\nmedkit: {error}; start the same command again", file=sys.stderr)
-        return 130
-    return 0
+    return _command.run(lambda: _run(chosen, chosen.out or folder_of(chosen)))
 
 
-def _run(chosen: argparse.Namespace, out: Path, device: torch.device) -> None:
+def _run(chosen: argparse.Namespace, out: Path) -> None:
+    device = _command.device_named(chosen.device)
     record.check_writable(out / "tables.txt")
     print(f"Loading {Path(chosen.data).name} …", file=sys.stderr)
     options = {"fold": chosen.fold, "allow_leak": chosen.allow_leak}
@@ -225,16 +203,10 @@ def _run(chosen: argparse.Namespace, out: Path, device: torch.device) -> None:
         print("Rates with the smallest validation loss: " + ", ".join(f"{m} {r}" for m, r in found["chosen"].items()))
         return
     seeds = list(range(PRESETS[chosen.preset].seeds)) if chosen.seeds is None else chosen.seeds
-    rank, processes = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
-    records = run_all(made, chosen.models, seeds, rank, processes)
+    records = run_all(made, chosen.models, seeds, *_command.share())
     if len(records) > len(set(seeds)) * len(chosen.models):  # all, the baseline included: the last process prints
         print(write_tables(records, out))
         print(f"· Records, and this text: {out}")
-
-
-def _spoken(seconds: float) -> str:
-    """Return a duration as one says it."""
-    return f"about {seconds / 60:.0f} min" if seconds >= 90 else f"about {seconds:.0f} s"
 
 
 if __name__ == "__main__":  # torchrun -m medkit.reproduce ...

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
-import torch
-
-from medkit import markup, record, reproduce, sets
-from medkit._check import MedkitInputError
+from medkit import _command, markup, record, reproduce, sets
 from medkit._files import write_whole
-from medkit._interrupt import Interrupted
 from medkit.ablate.plans import plan
 from medkit.ablate.runs import run_all
 from medkit.ablate.show import sheet
 from medkit.ablate.studies import PRESETS, STUDIES
-from medkit.data.leaks import LeakError
 
 ALL = "all"
 
@@ -43,31 +37,20 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 def main(arguments: list[str]) -> int:
     """Run `python3 -m medkit ablate`; return the exit code."""
     chosen = parse(arguments)
-    if chosen.device == "cuda" and not torch.cuda.is_available():
-        print("medkit: --device cuda needs a CUDA GPU, and PyTorch sees none; leave --device out", file=sys.stderr)
-        return 2
-    try:
-        _run(chosen, chosen.out or reproduce.RESULTS, reproduce.device_of(chosen))
-    except (MedkitInputError, LeakError, FloatingPointError) as error:
-        print(f"medkit: {error}", file=sys.stderr)
-        return 2
-    except Interrupted as error:
-        print(f"\nmedkit: {error}; start the same command again", file=sys.stderr)
-        return 130
-    return 0
+    return _command.run(lambda: _run(chosen, chosen.out or reproduce.RESULTS))
 
 
-def _run(chosen: argparse.Namespace, out: Path, device: torch.device) -> None:
+def _run(chosen: argparse.Namespace, out: Path) -> None:
+    device = _command.device_named(chosen.device)
     record.check_writable(out / "tables.txt")
     studies = [study for study in STUDIES.values() if study.name in chosen.study or ALL in chosen.study]
     parts = [(study, name) for study in studies for name in dict.fromkeys(chosen.data or study.data)]
     seeds = list(range(PRESETS[chosen.preset].seeds)) if chosen.seeds is None else list(dict.fromkeys(chosen.seeds))
-    rank, processes = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     for number, (study, name) in enumerate(parts, 1):
         about = f"Part {number} of {len(parts)}, {study.name} on {Path(name).name}"
         _say(f"{about}: loading …")
         made = plan(study, name, chosen.preset, device, out)
-        records = run_all(made, seeds, rank, processes, say=lambda text: _say(f"{about} · {text}"))
+        records = run_all(made, seeds, *_command.share(), say=lambda text: _say(f"{about} · {text}"))
         if len(records) == len(made.runs(seeds)):  # of several processes the last one prints
             found = sheet(records)
             write_whole(made.out / "tables.txt", markup.as_text(found) + "\n")

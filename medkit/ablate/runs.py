@@ -13,6 +13,7 @@ from tqdm.auto import tqdm
 
 from medkit import experiment, record
 from medkit._check import MedkitInputError
+from medkit._command import spoken
 from medkit.ablate import source
 from medkit.ablate.plans import Plan, Run
 from medkit.ablate.source import Source
@@ -55,7 +56,7 @@ def run_all(
     mine = [path for path in mine if path not in records]
     start_from, begun = Source(plan, progress), time.monotonic()
     for number, path in enumerate(mine):
-        left = "" if not number else _left((time.monotonic() - begun) / number * (len(mine) - number))
+        left = "" if not number else f" · {spoken((time.monotonic() - begun) / number * (len(mine) - number))} left"
         say(f"Run {list(runs).index(path) + 1} of {len(runs)}: {runs[path]}{left}")
         found = _trained(plan, runs[path], path, start_from, progress)
         records[path] = _saved(found, path, plan, runs[path])
@@ -128,7 +129,3 @@ def _checkpoints(path: Path) -> Path:
 
 def _as_saved(said: dict) -> dict:
     return json.loads(json.dumps(said))
-
-
-def _left(seconds: float) -> str:
-    return f" · about {seconds / 60:.0f} min left" if seconds >= 90 else f" · about {seconds:.0f} s left"

@@ -113,6 +113,8 @@ def _below(study: Study, arms: dict[tuple[int, str], list[dict]]) -> tuple[str, 
     always = most_frequent(data).get(metric)
     if metric != "dice" and always is not None:
         said.append(f"always the most frequent class: {always:.1f}")
+    if metric == "balanced_accuracy" and runs[0]["result"][-1].get("cut") is not None:
+        said.append("balanced accuracy: by the probability that did best on validation images")
     fewer = sorted({(_labels(run), run["data"]["train"]) for run in runs if _labels(run) > run["data"]["train"]})
     said += [f"{asked} labels: {there} images, for groups stay whole" for asked, there in fewer]
     said += [*study.notes, *_source(runs)]

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
-from medkit import record, reproduce
-from medkit._check import MedkitInputError
+from medkit import _command, record, reproduce
 from medkit._files import write_whole
-from medkit._interrupt import Interrupted
-from medkit.data.leaks import LeakError
 from medkit.multiverse import figure, report
 from medkit.multiverse.running import PRESETS, ROLES, jobs, plan, run_all
 
@@ -50,24 +46,14 @@ def main(arguments: list[str]) -> int:
     Started by torchrun, each process makes every so-manieth reading; the last one prints.
     """
     chosen = parse(arguments)
-    out = chosen.out or folder_of(chosen)
-    try:
-        _run(chosen, out)
-    except (MedkitInputError, LeakError, FloatingPointError) as error:
-        print(f"medkit: {error}", file=sys.stderr)
-        return 2
-    except Interrupted as error:
-        print(f"\nmedkit: {error}; start the same command again", file=sys.stderr)
-        return 130
-    return 0
+    return _command.run(lambda: _run(chosen, chosen.out or folder_of(chosen)))
 
 
 def _run(chosen: argparse.Namespace, out: Path) -> None:
     record.check_writable(out / "multiverse.txt")
     print(f"Loading {chosen.data} …", file=sys.stderr)
-    made, wanted = plan(chosen.data, chosen.preset, reproduce.device_of(chosen), out), jobs(chosen.seeds)
-    rank, processes = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
-    records = run_all(made, wanted, rank, processes)
+    made, wanted = plan(chosen.data, chosen.preset, _command.device_named(chosen.device), out), jobs(chosen.seeds)
+    records = run_all(made, wanted, *_command.share())
     if len(records) < len(wanted) * len(ROLES):
         return  # another process is still at work, and prints
     text = report.render(records)

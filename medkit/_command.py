@@ -1,0 +1,65 @@
+"""What the long commands share: device, part of the work, and one sentence for each way to end."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+
+from medkit._check import MedkitInputError
+from medkit._interrupt import Interrupted
+from medkit.data.leaks import LeakError
+
+
+class Share(NamedTuple):
+    """Which part of the runs is this process's: every `processes`-th one, from number `rank` on."""
+
+    rank: int
+    processes: int
+
+
+def run(work: Callable[[], object]) -> int:
+    """Do the work of a command; return its exit code, with one sentence on stderr where something is off."""
+    try:
+        work()
+    except (MedkitInputError, LeakError, FloatingPointError) as error:
+        print(f"medkit: {error}", file=sys.stderr)
+        return 2
+    except Interrupted as error:
+        print(f"\nmedkit: {error}; start the same command again", file=sys.stderr)
+        return 130
+    return 0
+
+
+def device_named(name: str | None) -> torch.device:
+    """Return the device that --device names; None: CUDA where there is a GPU.
+
+    On CUDA each process of a host has one of its own, and the same seed gives the same bits.
+
+    Raises:
+        MedkitInputError: "cuda" where there is none.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise MedkitInputError("--device cuda", "needs a CUDA GPU, and PyTorch sees none", "leave --device out")
+    if name == "cpu" or not torch.cuda.is_available():
+        return torch.device("cpu")
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)) % torch.cuda.device_count())
+
+
+def share() -> Share:
+    """Return this process's part of the runs, as torchrun says; all of them where it was not started by that."""
+    return Share(int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1)))
+
+
+def spoken(seconds: float) -> str:
+    """Return how long something will take, as one says it.
+
+    >>> spoken(75), spoken(300)
+    ('about 75 s', 'about 5 min')
+    """
+    return f"about {seconds / 60:.0f} min" if seconds >= 90 else f"about {seconds:.0f} s"
