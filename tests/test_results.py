@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from medkit import experiment, reproduce, sets, table
+from medkit.ablate.studies import STUDIES
 from medkit.claims import read_records
 from medkit.preparation import Preparation
 from medkit.presets import PRESETS
@@ -14,7 +15,8 @@ from medkit.settings import Settings
 
 pytestmark = pytest.mark.filterwarnings("error")
 RESULTS = Path(__file__).resolve().parent.parent / "results"
-FOLDERS = sorted(path.parent for path in RESULTS.glob("*/tables.txt") if path.parent.name != "local")
+FOLDERS = sorted(path.parent for path in RESULTS.glob("*/linear-seed0.json"))  # comparisons of models
+ABLATIONS = sorted(RESULTS.glob("ablation-*"))
 WORLDS = ("texture", "mirror")
 
 
@@ -40,7 +42,16 @@ def test_records_are_whole_and_of_this_protocol(folder):
             assert record["settings"] == json.loads(json.dumps(experiment.settings_of(preset.settings)))
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_ablations_have_every_arm_with_three_seeds():
+    for folder in ABLATIONS:
+        records = read_records([folder])
+        arms = {arm.name for arm in STUDIES[records[0]["study"]].arms}
+        seeds = {arm: {run["seed"] for run in records if run["arm"]["name"] == arm} for arm in arms}
+        assert {record["arm"]["name"] for record in records} == arms
+        assert min(map(len, seeds.values())) >= 3, f"{folder.name} lacks seeds"
+
+
+@pytest.mark.parametrize("folder", [*FOLDERS, *ABLATIONS], ids=lambda folder: folder.name)
 def test_no_record_holds_a_path_of_the_machine(folder):
     for path in folder.glob("*.json"):
         text = path.read_text(encoding="utf-8")
