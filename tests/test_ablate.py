@@ -282,6 +282,11 @@ def test_the_source_leaves_out_the_targets_modality_and_its_patients(modality, e
     assert set(images.modality.split(" + ")) == expected and len(images) == source.TIMES * 36
     assert not set(images.group.tolist()) & set(target.group.tolist())
     assert (images.mask is None) == (len(expected) == 3)  # textures ask for no lesion
+    see = studies.Arm("any").preparation.fitted_to(images)(images)
+    ct = torch.tensor([name.startswith("CT") for name in images.name])
+    assert see.amin() == 0 and see.amax() == 1
+    if ct.any():  # air and dense bone fill both ends of the window
+        assert images.image[ct].amin() < -900 and (see[ct] == 0).double().mean() > 0.1
 
 
 def test_the_source_is_learned_once_for_each_seed_and_says_that_it_is_not_imagenet(done, tmp_path):
@@ -581,6 +586,10 @@ def test_a_table_reads_balanced_accuracy_where_one_class_dominates_and_no_dice_w
     text = show.render(records)
     assert "balanced accuracy, %" in text and "Dice" not in text and "tier: real" in text
     assert "seeds 0, 2; intervals are probably too narrow" in text and "no patients" not in text
+    assert "did best on validation images" not in text
+    for row in records[0]["result"]:
+        row |= {"cut": 0.3, "pred_cut": row["pred"]}
+    assert "by the probability that did best on validation images" in show.render(records)
 
 
 def test_a_table_says_where_seeds_or_values_are_missing():

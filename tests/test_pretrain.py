@@ -13,8 +13,8 @@ from torch import nn
 from medkit.blocks import Prediction
 from medkit.data.phantom import MODALITIES, modality_of, phantom, phantom_split
 from medkit.models import CNN, Hybrid, Transformer, UNet
+from medkit.preparation import Preparation
 from medkit.pretrain import HEADS, PreTrained, other_modality, pretrain, start_from, textures
-from medkit.reproduce import preprocess
 from medkit.training import Settings, fit
 from medkit.transfer import delta_rows, fingerprint, freeze, table_2
 
@@ -32,6 +32,11 @@ DEVICES = [
         "cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
     ),
 ]
+
+
+def preprocess(data):
+    """Each image by itself, as the runs of the experiment see it."""
+    return Preparation().fitted_to(data)(data)
 
 
 def build(Model, classes=3, seed=0, width=4, **kwargs):
