@@ -217,7 +217,7 @@ def test_pooling_folds_is_laying_their_images_end_to_end():
     assert (trial.folds, trial.title, len(run["result"])) == (2, "ct, 2 folds", 5)
     assert run["result"][2]["pred"] == folds[1]["result"][2]["pred"] + folds[0]["result"][2]["pred"]
     assert len(set(run["data"]["truth"]["group"])) == 30 and len(run["result"][4]["dice_each"]) == 60
-    assert set(run["result"][0]) == {"epoch", "pred", "dice_each"}  # no average of one fold survives
+    assert set(run["result"][0]) == {"epoch", "pred", "pred_cut", "dice_each"}  # no average of one fold survives
 
 
 def test_other_test_images_of_the_same_name_are_no_folds():
