@@ -88,6 +88,7 @@ def spoil(*path, value):
     (spoil("result", 1, "epoch", value=21), "its rows are not those of its report epochs"),
     (spoil("result", 4, "pred", value=[0, 1]), "epoch 50 has not one answer for each test image"),
     (spoil("result", 4, "pred", 0, value=-1), "epoch 50 answers with a class that is none"),
+    (spoil("result", 4, "pred_cut", value=[1]), "epoch 50 has not one answer by the cut"),
     (spoil("result", 2, "dice_each", 0, value=1.5), "epoch 30 has a Dice outside 0 ... 1"),
     (spoil("result", 2, "dice_each", value=[1.0]), "epoch 30 has not one answer"),
     (spoil("result", 2, "pred", value=7), "lacks or spoils"),

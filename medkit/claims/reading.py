@@ -82,6 +82,9 @@ def _fault_of_row(row: dict, n: int, classes: range) -> str | None:
     each = row["dice_each"]
     if len(row["pred"]) != n or each is not None and len(each) != n:
         return f"epoch {row['epoch']} has not one answer for each test image"
+    by_cut = row.get("pred_cut")
+    if by_cut is not None and (len(by_cut) != n or not _all_in(by_cut, classes)):
+        return f"epoch {row['epoch']} has not one answer by the cut for each test image"
     if not _all_in(row["pred"], classes):
         return f"epoch {row['epoch']} answers with a class that is none"
     if any(value is not None and not (0 <= value <= 1 and math.isfinite(value)) for value in each or ()):
