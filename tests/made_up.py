@@ -24,7 +24,7 @@ def made_up(model, seed, k=3, n=60, units=60, masks=True):
             "auroc": {"value": 0.8, "n": n, "n_empty": 0, "convention": ""}, "f1": vars(f1(counts)),
             "dice": {"value": float(each.nanmean()), "n": n - n // 5, "n_empty": n // 5, "convention": "by image"}
             if masks else None,
-            "pred": pred.tolist(),
+            "cut": None, "pred": pred.tolist(), "pred_cut": None,
             "dice_each": [None if math.isnan(v) else v for v in each.tolist()] if masks else None,
         })  # fmt: skip
     time = {"batch 1": {"seconds": 0.001 * (seed + 1), "low": 0.0005, "high": 0.004, "repeats": 30, "inside": "forward"}}

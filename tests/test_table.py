@@ -252,6 +252,7 @@ def test_the_three_forms_hold_the_same_cells():
 def test_made_up_records_have_the_layout_of_real_ones():
     from medkit import experiment
     from medkit.data.phantom import phantom_split
+    from medkit.measure import BY_IMAGE
     from medkit.preparation import Preparation
     from medkit.settings import Settings
 
@@ -261,6 +262,6 @@ def test_made_up_records_have_the_layout_of_real_ones():
     assert set(fake) - {"left_out", "protocol"} <= set(real) and set(fake["data"]) <= set(real["data"])
     assert set(fake["result"][0]) == set(real["result"][0])
     whole = made_up_set(seeds=(0,))[0]
-    assert set(whole["validation"][0]) - {"pred", "dice_each"} == set(real["validation"][0])
+    assert set(whole["validation"][0]) - set(BY_IMAGE) == set(real["validation"][0])
     assert set(whole["loss"][0]) <= set(real["loss"][0]) and set(whole["settings"]) <= set(real["settings"])
     assert describe(phantom_split(24, 6, 12, size=32)) == json.loads(json.dumps(real["data"]))
