@@ -32,7 +32,7 @@ from medkit._command import spoken
 from medkit._files import write_whole
 from medkit.data.public import FOLDS
 from medkit.preparation import Preparation
-from medkit.presets import PRESETS, Preset
+from medkit.presets import PRESETS
 
 LEFT_OUT = ("ImageNet weights, which the paper's method names",)
 RESULTS = Path(__file__).resolve().parent.parent / "results" / "local"
