@@ -98,6 +98,7 @@ def run(
     folder: Path | None = None,
     progress: Callable | None = tqdm,
     begin: Callable[[nn.Module], object] | None = None,
+    timed: bool = True,
 ) -> dict:
     """Train one model, measure it at the report epochs, time it, and return the record.
 
@@ -110,6 +111,7 @@ def run(
             record may delete it. None: a stopped run begins again.
         progress: as for `medkit.training.fit`.
         begin: changes the new model before it is trained, such as by weights from elsewhere.
+        timed: measure Eq. 8 after training; False where the time is not the question, and "time" is empty.
 
     Returns:
         "model", "seed", "settings", "machine", "data", "parameters", "notes", "loss", "validation",
@@ -121,9 +123,11 @@ def run(
         begin(model)
 
     def look(epoch: int, model: nn.Module) -> dict:
-        kept.keep(epoch, model)
-        cut = best_cut(predict(model, task.val_image).label.softmax(1), task.val)
-        validation = summary(evaluate(model, task.val, task.val_image, cut))
+        if timed:
+            kept.keep(epoch, model)
+        label, mask = predict(model, task.val_image)
+        cut = best_cut(label.softmax(1), task.val)
+        validation = summary(measure(label.softmax(1), mask > 0, task.val, cut))
         images, image = task.test.open(f"{name}, seed {seed}, epoch {epoch}")
         return {"measured": evaluate(model, images, image, cut), "validation": validation}
 
@@ -141,8 +145,7 @@ def run(
         progress=progress,
         title=f"{name}, seed {seed}",
     )
-    _, image = task.test.open(f"{name}, seed {seed}, timing")
-    times = _timed(kept, report_epochs(settings.epochs), model, image, seed)
+    times = _timed(kept, task, report_epochs(settings.epochs), model, f"{name}, seed {seed}", seed) if timed else []
     measured = [row for row in history if "measured" in row]
     return {
         "model": name,
@@ -156,7 +159,7 @@ def run(
         "validation": [{"epoch": row["epoch"], **row["validation"]} for row in measured],
         "result": [{"epoch": row["epoch"], **row["measured"]} for row in measured],
         "weights": weights_sha256(model),
-        "test_opened": len(measured) + 1,  # once more for each stop amid a measurement
+        "test_opened": len(measured) + timed,  # once more for each stop amid a measurement
         "clock": {"training": history.column("seconds"), "time": times},
     }
 
@@ -240,8 +243,9 @@ def weights_sha256(model: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _timed(kept: _Kept, epochs: list[int], model: nn.Module, image: Tensor, seed: int) -> list[dict]:
+def _timed(kept: _Kept, task: Task, epochs: list[int], model: nn.Module, who: str, seed: int) -> list[dict]:
     """Time the model as it was at each epoch; it is left as it was at the last."""
+    _, image = task.test.open(f"{who}, timing")
     shuffled = epoch_order(len(epochs), seed, epoch=0).tolist()  # or what warms up would look like training
     times = {epochs[i]: clock(kept.restore(epochs[i], model), image) for i in shuffled}
     kept.restore(epochs[-1], model)

@@ -33,7 +33,6 @@ TINY = dataclasses.replace(
 )  # fmt: skip
 CPU = torch.device("cpu")
 LOADED = functools.cache(sets.load)  # phantoms are made once
-NO_TIME = {"batch 1": {"seconds": 0.001, "low": 0.001, "high": 0.001, "repeats": 3, "inside": "not measured"}}
 
 
 def start(*arguments):
@@ -42,9 +41,8 @@ def start(*arguments):
 
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch):
-    """Small runs, and no clock: the test of Eq. 8 stands elsewhere."""
+    """Small runs."""
     monkeypatch.setitem(studies.PRESETS, "quick", TINY)
-    monkeypatch.setattr(experiment, "clock", lambda model, image: NO_TIME)
     monkeypatch.setattr(sets, "load", LOADED)
 
 
@@ -63,7 +61,6 @@ def done(tmp_path_factory):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(studies.PRESETS, "quick", TINY)
-        patch.setattr(experiment, "clock", lambda model, image: NO_TIME)
         patch.setattr(experiment, "fit", noted)
         patch.setattr(sets, "load", LOADED)
         assert start("--data", "phantom", "--out", out) == 0
@@ -397,7 +394,7 @@ def test_a_stopped_study_goes_on_to_the_same_records(tmp_path, monkeypatch, caps
 
     def stop(*arguments):
         calls.append(1)
-        if len(calls) in (4, 12):  # in the second epoch of each seed: validation and test are measured at each of five
+        if len(calls) in (2, 8):  # in the second epoch of each seed, of five
             signal.raise_signal(signal.SIGINT)
         return real(*arguments)
 
@@ -410,7 +407,7 @@ def test_a_stopped_study_goes_on_to_the_same_records(tmp_path, monkeypatch, caps
         signal.signal(signal.SIGINT, before)
     assert "start the same command again" in capsys.readouterr().err
     assert start("--study", "transfer", "--seeds", 0, 1, "--out", stopped) == 0
-    assert len(calls) == 2 * 10 + 2 * 2  # but for the stopped epoch, nothing is measured again
+    assert len(calls) == 10 + 2  # but for the stopped epoch, nothing is measured again
     assert start("--study", "transfer", "--seeds", 0, 1, "--out", whole) == 0
     for one, other in zip(*(records_in(folder, "transfer").values() for folder in (stopped, whole)), strict=True):
         for record in (one, other):

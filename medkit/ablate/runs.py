@@ -101,7 +101,10 @@ def _trained(plan: Plan, run: Run, path: Path, start_from: Source, progress: Cal
         said["arm"] = said["arm"] | {"source": learned.source}
         said["pretraining"] = source.described(learned)
     settings = plan.settings_of(run.arm)
-    return experiment.run(run.arm.model, task, settings, run.seed, _checkpoints(path), progress, begin) | said
+    found = experiment.run(
+        run.arm.model, task, settings, run.seed, _checkpoints(path), progress, begin, timed=False
+    )
+    return found | said
 
 
 def _elsewhere(plan: Plan, run: Run) -> dict | None:

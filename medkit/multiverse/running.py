@@ -22,6 +22,7 @@ from tqdm.auto import tqdm
 
 from medkit import augment, experiment, metrics, record, sets
 from medkit._check import MedkitInputError
+from medkit._command import spoken
 from medkit.data.container import Split
 from medkit.multiverse.readings import READINGS, REFERENCE, Reading, answers_of
 from medkit.presets import Preset
@@ -126,7 +127,7 @@ def run_all(
     begun, task, reading = time.monotonic(), None, None
     for number, (job, role, path) in enumerate(missing):
         left = (time.monotonic() - begun) / max(number, 1) * (len(missing) - number)
-        said = f" · about {left / 60:.0f} min left" if number and left > 60 else ""
+        said = f" · {spoken(left)} left" if number else ""
         print(f"Run {number + 1} of {len(missing)}: reading {job.reading.name}, {role}, seed {job.seed}{said}",
               file=sys.stderr)  # fmt: skip
         if reading != job.reading:
@@ -190,7 +191,9 @@ def _one(plan: Plan, task: experiment.Task, job: Job, role: str, progress: Calla
     path, models = plan.path(job, role), []
     checkpoints = plan.out / "checkpoints" / path.stem
     name, settings = _model(job, role), plan.settings(job.reading)
-    found = experiment.run(name, task, settings, job.seed, checkpoints, progress, begin=models.append)
+    found = experiment.run(
+        name, task, settings, job.seed, checkpoints, progress, begin=models.append, timed=False
+    )
     images, image = task.test.open(f"{name}, seed {job.seed}, pixels")
     found |= {
         "study": STUDY,
