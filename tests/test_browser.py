@@ -228,7 +228,7 @@ def test_slider_moves_the_picture_and_an_exercise_names_the_mistake_then_passes(
     run_all(page)
     assert page.locator(COMPLAINTS).count() == 0
 
-    explorer = cell_with(page, "widgets.explore_denoise()")
+    explorer = cell_with(page, "explore_denoise()")
     picture = explorer.locator("figure img").first
     picture.wait_for(state="visible", timeout=60_000)
     before = picture.get_attribute("src")

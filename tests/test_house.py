@@ -23,13 +23,13 @@ FLOORS = [
     {"models", "cost", "measure", "preparation", "presets", "resume"},
     {"step", "sets"},
     {"training"},
-    {"record", "table"},
+    {"record", "table", "figure"},
     {"experiment", "curves"},
-    {"_command", "baseline", "rates", "pretrain", "exercises", "figure", "install"},
+    {"_command", "baseline", "rates", "pretrain", "exercises", "install"},
     {"reproduce", "claims"},
     {"ablate", "multiverse"},
     {"lesson", "environment"},
-    {"widgets", "doctor"},
+    {"widgets", "doctor", "teach"},
     {"__main__"},
 ]
 STANDARD_LIBRARY_ONLY = {"__init__", "__main__", "environment", "install", "packages", "doctor"}

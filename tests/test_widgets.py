@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import re
 
 import ipywidgets
 import pytest
 
 from medkit import denoise, lesson, widgets
+from medkit.widgets import controls
+from medkit.widgets import denoise as widgets_01
+from medkit.widgets import normalise as widgets_02
 
 pytestmark = pytest.mark.filterwarnings("error")
 
 IMAGES = list(lesson.specimens())
-EXPLORERS = [
-    widgets.explore_denoise,
-    widgets.explore_printed,
-    widgets.explore_percentile,
-    widgets.explore_window,
-]
+FILES = [importlib.import_module(f"medkit.widgets.{found.name}") for found in pkgutil.iter_modules(widgets.__path__)]
+EXPLORERS = [value for file in FILES for name, value in vars(file).items() if name.startswith("explore_")]
 
 
 def source(page: str) -> str:
@@ -52,7 +53,7 @@ def assert_is_a_whole_figure(page: str, tier: str) -> None:
     ],
 )
 def test_denoise_picture_of_every_image_and_by_every_method(image, method):
-    page = widgets.denoise_picture(image, method, 1.0, 5, "reflect")
+    page = widgets_01.denoise_picture(image, method, 1.0, 5, "reflect")
     assert_is_a_whole_figure(page, lesson.specimens()[image].tier)
     assert ("RMSE against the truth" in page) == image.startswith("phantom")
 
@@ -68,7 +69,7 @@ def test_denoise_picture_of_every_image_and_by_every_method(image, method):
     ],
 )
 def test_denoise_picture_at_min_middle_max(sigma, size, border):
-    page = widgets.denoise_picture(IMAGES[0], "Gaussian", sigma, size, border)
+    page = widgets_01.denoise_picture(IMAGES[0], "Gaussian", sigma, size, border)
     assert_is_a_whole_figure(page, "phantom")
     if size == 1:  # one weight of one: nothing changes
         before, after = re.search(r"truth: ([0-9.]+) before, ([0-9.]+) after", page).groups()
@@ -78,9 +79,9 @@ def test_denoise_picture_at_min_middle_max(sigma, size, border):
 def test_denoise_picture_prints_the_error_that_the_filter_has():
     chosen = lesson.specimens()[IMAGES[0]]
     expected = lesson.rmse(denoise.filter_image(chosen.image, denoise.gaussian_kernel(1.0, 7)), chosen.truth)
-    page = widgets.denoise_picture(IMAGES[0], "Gaussian", 1.0, 7, "reflect")
+    page = widgets_01.denoise_picture(IMAGES[0], "Gaussian", 1.0, 7, "reflect")
     assert f"{expected:.3f} after" in page
-    assert f"{expected:.3f} after" not in widgets.denoise_picture(IMAGES[0], "Gaussian", 3.0, 15, "reflect")
+    assert f"{expected:.3f} after" not in widgets_01.denoise_picture(IMAGES[0], "Gaussian", 3.0, 15, "reflect")
 
 
 @pytest.mark.parametrize(
@@ -98,12 +99,12 @@ def test_denoise_picture_prints_the_error_that_the_filter_has():
 def test_edge_denoise_picture_on_nonsense(nonsense, message):
     sane = {"image": IMAGES[0], "method": "Gaussian", "sigma": 1.0, "size": 3, "border": "reflect"}
     with pytest.raises(ValueError, match=message):
-        widgets.denoise_picture(**(sane | nonsense))
+        widgets_01.denoise_picture(**(sane | nonsense))
 
 
 @pytest.mark.parametrize("kernel, size", [("ones", 15), ("mean", 7), ("Gaussian", 1), ("Gaussian", 15)])
 def test_printed_picture_at_min_middle_max(kernel, size):
-    page = widgets.printed_picture("MRI", kernel, size)
+    page = widgets_01.printed_picture("MRI", kernel, size)
     assert_is_a_whole_figure(page, "library sample")
     assert f"n = {size * size}" in page
 
@@ -111,7 +112,7 @@ def test_printed_picture_at_min_middle_max(kernel, size):
 @pytest.mark.parametrize("nonsense", [("X-ray", "mean", 3), ("MRI", "magic", 3), ("MRI", "mean", 2)])
 def test_edge_printed_picture_on_nonsense(nonsense):
     with pytest.raises(ValueError, match="must be"):
-        widgets.printed_picture(*nonsense)
+        widgets_01.printed_picture(*nonsense)
 
 
 # ---- Eq. 2
@@ -129,31 +130,31 @@ def test_edge_printed_picture_on_nonsense(nonsense):
 )
 def test_percentile_picture_at_min_middle_max(image, low, high, broken):
     assert_is_a_whole_figure(
-        widgets.percentile_picture(image, low, high, broken), lesson.specimens()[image].tier
+        widgets_02.percentile_picture(image, low, high, broken), lesson.specimens()[image].tier
     )
 
 
 @pytest.mark.parametrize("low, high", [(60.0, 40.0), (-1.0, 99.0), (1.0, 101.0), (50.0, 50.0)])
 def test_edge_percentile_picture_on_nonsense(low, high):
     with pytest.raises(ValueError, match="low and high must"):
-        widgets.percentile_picture("CT", low, high, False)
+        widgets_02.percentile_picture("CT", low, high, False)
 
 
 @pytest.mark.parametrize("level, width", [(-1000.0, 20.0), (40.0, 400.0), (1500.0, 20.0), (1500.0, 3000.0)])
 def test_window_picture_at_min_middle_max(level, width):
-    assert_is_a_whole_figure(widgets.window_picture(level, width), "library sample")
+    assert_is_a_whole_figure(widgets_02.window_picture(level, width), "library sample")
 
 
 @pytest.mark.parametrize("width", [0.0, -400.0, float("nan")])
 def test_edge_window_picture_on_nonsense(width):
     with pytest.raises(ValueError, match="width must be"):
-        widgets.window_picture(40.0, width)
+        widgets_02.window_picture(40.0, width)
 
 
 def test_window_picture_counts_the_pixels_inside():
     image = lesson.specimens()["CT"].image
     share = ((image >= -160) & (image <= 240)).double().mean()
-    assert f"{share:.0%} of the pixels" in widgets.window_picture(40.0, 400.0)
+    assert f"{share:.0%} of the pixels" in widgets_02.window_picture(40.0, 400.0)
 
 
 # ---- sliders
@@ -195,7 +196,7 @@ def test_controls_are_labelled_in_full_and_sliders_wait_until_let_go(explore):
 
 def test_sigma_rests_where_only_the_gaussian_needs_it():
     controls = {
-        part.description: part for part in parts(widgets.explore_denoise()) if hasattr(part, "description")
+        part.description: part for part in parts(widgets_01.explore_denoise()) if hasattr(part, "description")
     }
     method, sigma = controls["method"], controls["σ (pixels)"]
     assert not sigma.disabled
@@ -206,10 +207,10 @@ def test_sigma_rests_where_only_the_gaussian_needs_it():
 
 
 def test_a_usual_window_sets_level_and_width_and_draws_once_for_each():
-    box = widgets.explore_window()
+    box = widgets_02.explore_window()
     usual, level, width = parts(box)[:3]
     usual.value = "lung"
-    assert (level.value, width.value) == widgets.WINDOWS["lung"]
+    assert (level.value, width.value) == widgets_02.WINDOWS["lung"]
     assert "level -600, width 1500" in picture(box)
 
 
@@ -221,6 +222,6 @@ def test_an_error_in_a_picture_is_not_swallowed():
             raise ValueError("no picture for 4")
         return "<figure>"
 
-    widgets.linked({"value": slider}, broken)
+    controls.linked({"value": slider}, broken)
     with pytest.raises(ValueError, match="no picture for 4"):
         slider.value = 4

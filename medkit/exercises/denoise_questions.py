@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from medkit import figure
 from medkit.exercises import denoise_mistakes as versions
 from medkit.exercises.exercise import Mistake
 from medkit.exercises.questions import PredictNumber, ReadFigure, WriteTest
@@ -101,6 +102,17 @@ def salt_and_pepper_panels() -> dict[str, torch.Tensor]:
     }
 
 
+def salt_and_pepper_figure() -> str:
+    """Draw the panels of 1.5 on one grey scale."""
+    panels = [figure.grey(image, title, 0.0, 255.0) for title, image in salt_and_pepper_panels().items()]
+    return figure.as_html(
+        figure.row(*panels, inches=2),
+        alt="Panels for exercise 1.5: one noisy image and several filters of it",
+        caption="A phantom with salt and pepper, and several filters of it.",
+        tier="phantom",
+    )
+
+
 AS_PRINTED = PredictNumber(
     id="1.3",
     title="Eq. 1 as printed",
@@ -145,8 +157,7 @@ SALT_AND_PEPPER = ReadFigure(
         "The figure above shows one image with black and white specks, and four filters of it, all on "
         "the same grey scale. Which panel went through the 3 × 3 *median*?"
     ),
-    panels=salt_and_pepper_panels,
-    grey_range=(0.0, 255.0),
+    draw=salt_and_pepper_figure,
     right="c",
     hints=(
         "A weighted sum lets every speck colour its neighbours a little.",

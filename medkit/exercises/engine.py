@@ -14,15 +14,31 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from medkit.exercises import denoise, normalise, start_here, store
+from medkit.exercises import (
+    attention,
+    augment,
+    claims,
+    denoise,
+    features,
+    leakage,
+    metrics,
+    models,
+    normalise,
+    start_here,
+    store,
+    tables,
+    timing,
+    training,
+    transfer,
+)
 from medkit.exercises.exercise import Exercise
 from medkit.exercises.verdict import Card, Feedback, Outcome, Verdict, table_html, table_text
 
-EXERCISES: dict[str, Exercise] = {
-    exercise.id: exercise
-    for notebook in (start_here, denoise, normalise)
-    for exercise in notebook.EXERCISES
-}
+COURSE = (  # the notebooks by number
+    start_here, denoise, normalise, augment, features, attention, models, transfer, training, metrics,
+    timing, tables, claims, leakage,
+)  # fmt: skip
+EXERCISES: dict[str, Exercise] = {one.id: one for notebook in COURSE for one in notebook.EXERCISES}
 
 
 class ExerciseError(AssertionError):

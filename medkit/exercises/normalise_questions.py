@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from medkit import figure
 from medkit.exercises import normalise_mistakes as versions
 from medkit.exercises.exercise import Mistake
 from medkit.exercises.questions import PredictNumber, ReadFigure, WriteTest
@@ -123,6 +124,17 @@ def metal_panels() -> dict[str, torch.Tensor]:
     }
 
 
+def metal_figure() -> str:
+    """Draw the panels of 2.5 on one grey scale."""
+    panels = [figure.grey(image, title, 0.0, 1.0) for title, image in metal_panels().items()]
+    return figure.as_html(
+        figure.row(*panels, inches=2),
+        alt="Panels for exercise 2.5: one slice with metal in it, scaled in several ways",
+        caption="A phantom slice with metal in it, scaled in several ways.",
+        tier="phantom",
+    )
+
+
 METAL = PredictNumber(
     id="2.3",
     title="One bright pixel",
@@ -164,8 +176,7 @@ METAL_FIGURE = ReadFigure(
         "all drawn from 0 (black) to 1 (white). Which panel is Eq. 2 as printed, with the smallest and "
         "largest value of the image?"
     ),
-    panels=metal_panels,
-    grey_range=(0.0, 1.0),
+    draw=metal_figure,
     right="b",
     hints=(
         "Only one pixel group can be white under Eq. 2: which?",

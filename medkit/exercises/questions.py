@@ -8,8 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from torch import Tensor
-
 from medkit.exercises.exercise import (
     Exercise,
     Mistake,
@@ -74,16 +72,15 @@ def worked_out(mistake: Mistake) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class ReadFigure(Exercise):
-    """Read a figure and choose one of its panels.
+    """Read a figure and choose one of its panels, lines or points.
 
     Args:
-        panels: makes the figure: title -> (H, W) image, to be drawn on one grey scale.
-        grey_range: black and white of that scale.
+        draw: makes the figure, as HTML by `medkit.figure.as_html`; its parts carry letters only, and
+            its alt text does not tell the answer.
         right: the option that is right; every other one is a mistake with a name.
     """
 
-    panels: Callable[[], dict[str, Tensor]]
-    grey_range: tuple[float, float]
+    draw: Callable[[], str]
     right: str
     kind: ClassVar[str] = "read the figure"
 
@@ -101,8 +98,8 @@ class ReadFigure(Exercise):
 
     def judge(self, answer: object) -> Verdict:
         if answer is None or answer is ... or answer is NotImplemented:
-            return not_attempted(f"Put the letter of a panel in the place of `...`: `{self.name} = ...`.")
-        chosen = re.sub(r"^panel\s+", "", answer.strip().lower()) if isinstance(answer, str) else None
+            return not_attempted(f"Put a letter in the place of `...`: `{self.name} = ...`.")
+        chosen = re.sub(r"^(panel|line|point)\s+", "", answer.strip().lower()) if isinstance(answer, str) else None
         if chosen == self.right:
             return self.passed()
         for mistake in self.mistakes:

@@ -1,0 +1,5 @@
+"""The exercises of notebook 12: the ledger."""
+
+from __future__ import annotations
+
+EXERCISES = ()

@@ -1,0 +1,5 @@
+"""The exercises of notebook 13: planted leaks."""
+
+from __future__ import annotations
+
+EXERCISES = ()

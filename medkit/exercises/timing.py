@@ -1,0 +1,5 @@
+"""The exercises of notebook 10: Eq. 8."""
+
+from __future__ import annotations
+
+EXERCISES = ()

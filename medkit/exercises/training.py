@@ -1,0 +1,5 @@
+"""The exercises of notebook 08: Table 3."""
+
+from __future__ import annotations
+
+EXERCISES = ()
