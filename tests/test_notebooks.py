@@ -6,6 +6,7 @@ nothing else, strict and solved must pass.
 
 from __future__ import annotations
 
+import copy
 import re
 import shutil
 from pathlib import Path
@@ -14,12 +15,15 @@ import nbformat
 import pytest
 
 from medkit.exercises import EXERCISES
+from medkit.exercises.engine import COURSE
 
 from test_house import EQUATION_HOMES
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 LESSONS = [path for path in NOTEBOOKS if not path.name.startswith("00")]
+QUICK = ("00_start_here", "02_normalise")
+CLOCKED: dict[str, set[str]] = {}  # notebook -> cells that show measured seconds, never the same twice
 FIRST_SECTION = "The equation"
 SECTIONS = [
     "By hand",
@@ -55,14 +59,19 @@ def has_equation(path: Path) -> bool:
 
 
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+in_a_kernel = pytest.mark.parametrize(  # each run takes up to a minute: two in the test command, all behind `slow`
+    "path",
+    [pytest.param(path, marks=() if path.stem in QUICK else pytest.mark.slow) for path in NOTEBOOKS],
+    ids=lambda path: path.stem,
+)
 every_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 
 
 # ---- on paper
 
 
-def test_the_three_notebooks_are_there():
-    assert [path.stem for path in NOTEBOOKS][:3] == ["00_start_here", "01_denoise", "02_normalise"]
+def test_the_course_is_there_one_exercise_file_a_notebook():
+    assert [path.stem[3:] for path in NOTEBOOKS] == [file.__name__.split(".")[-1] for file in COURSE]
 
 
 def unclean(notebook) -> list[str]:
@@ -177,11 +186,11 @@ def test_functions_in_cells_are_short(path):
 # ---- run
 
 
-def run(path: Path, folder: Path, monkeypatch, *, solved: bool):
-    """Run a copy under MEDKIT_STRICT=1, past errors, and return it with its outputs."""
+def run(path: Path, folder: Path, monkeypatch, *, solved: bool, strict: bool = True, times: int = 1):
+    """Run a copy in one kernel, past errors, and return it with its outputs; its cells stand there `times` times."""
     client = pytest.importorskip("nbclient")
     for name, value in {
-        "MEDKIT_STRICT": "1",
+        "MEDKIT_STRICT": str(int(strict)),
         "MEDKIT_FAST": "1",
         "MEDKIT_PROGRESS": str(folder / "progress.json"),
     }.items():
@@ -192,6 +201,7 @@ def run(path: Path, folder: Path, monkeypatch, *, solved: bool):
         answers = {one.cell: one.solved_cell for one in EXERCISES.values()}
         for cell in notebook.cells:
             cell.source = answers.get(cell.source, cell.source)
+    notebook.cells = [copy.deepcopy(cell) for _ in range(times) for cell in notebook.cells]
     client.NotebookClient(
         notebook,
         timeout=300,
@@ -234,14 +244,14 @@ def pages(notebook) -> list[str]:
     return shown + [value for value in values if isinstance(value, str) and "<" in value]
 
 
-@every_notebook
+@in_a_kernel
 def test_unsolved_and_strict_fails_at_every_exercise_and_nowhere_else(path, tmp_path, monkeypatch):
     notebook = run(path, tmp_path, monkeypatch, solved=False)
     exercises = [cell["id"] for cell in code_cells(notebook) if is_exercise(cell)]
     assert failed(notebook) == dict.fromkeys(exercises, "ExerciseError")
 
 
-@every_notebook
+@in_a_kernel
 def test_solved_and_strict_passes_and_every_picture_is_described(path, tmp_path, monkeypatch):
     notebook = run(path, tmp_path, monkeypatch, solved=True)
     assert failed(notebook) == {}
@@ -260,3 +270,47 @@ def test_solved_and_strict_passes_and_every_picture_is_described(path, tmp_path,
     ]
     assert bare == []
     assert not any(output.get("name") == "stderr" for cell in code_cells(notebook) for output in cell.outputs)
+
+
+def values_of(notebook, cell) -> list[str]:
+    """Return what a cell shows: text, pages, and the pictures of its widgets; no number that only names a widget."""
+    found, states = [], widget_state(notebook)
+    for output in cell.outputs:
+        data = output.get("data", {})
+        view = data.get("application/vnd.jupyter.widget-view+json")
+        if view:
+            found += _pictures_of(states, view["model_id"])
+        elif output.output_type == "stream":
+            found.append(output.text if output.name == "stdout" else "")
+        else:
+            found.append(data.get("text/html") or data.get("text/plain", ""))
+    return found
+
+
+def _pictures_of(states: dict, key: str) -> list[str]:
+    state = states[key]["state"]
+    inside = [one.removeprefix("IPY_MODEL_") for one in state.get("children", ())]
+    own = [state["value"]] if "<figure" in str(state.get("value")) else []  # not what a progress bar says of seconds
+    return own + [value for one in inside for value in _pictures_of(states, one)]
+
+
+@in_a_kernel
+def test_run_twice_in_one_kernel_gives_the_same_values(path, tmp_path, monkeypatch):
+    notebook = run(path, tmp_path, monkeypatch, solved=False, strict=False, times=2)
+    assert failed(notebook) == {}
+    cells = code_cells(notebook)
+    first, second = cells[: len(cells) // 2], cells[len(cells) // 2 :]
+    other = [
+        one["id"] for one, again in zip(first, second, strict=True) if values_of(notebook, one) != values_of(notebook, again)
+    ]
+    assert set(other) == CLOCKED.get(path.stem, set())
+
+
+def test_a_cell_that_counts_its_runs_is_noticed(tmp_path, monkeypatch):
+    book = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})
+    book.cells = [nbformat.v4.new_code_cell("runs = globals().get('runs', 0) + 1"), nbformat.v4.new_code_cell("runs")]
+    (tmp_path / "in").mkdir()
+    nbformat.write(book, tmp_path / "in" / "counting.ipynb")
+    notebook = run(tmp_path / "in" / "counting.ipynb", tmp_path, monkeypatch, solved=False, strict=False, times=2)
+    values = [values_of(notebook, cell) for cell in code_cells(notebook)]
+    assert values == [[], ["1"], [], ["2"]]

@@ -113,6 +113,38 @@ def salt_and_pepper_figure() -> str:
     )
 
 
+def as_printed(side: int, grey: int) -> dict:
+    """Return what of 1.3 depends on its numbers: a kernel of side × side, an image of one grey."""
+    n, other = side**2, 5 if side == 3 else 3
+    return {
+        "prompt": (
+            f"A {side} × {side} Gaussian kernel sums to one. An image is grey {grey} everywhere. Which grey value does "
+            "Eq. 1 *as printed*, with its division by n (the number of weights in the kernel), give in the "
+            "middle of the image? Put down your number before you run anything."
+        ),
+        "truth": lambda: grey * 1.0 / n,
+        "working": f"{grey} * 1 / {n}  # the weighted sum is {grey}, then it is divided by n = {n}",
+        "hints": (
+            f"First the sum: what is {grey} times each weight, added up, when the weights sum to one?",
+            f"Then the factor in front of the sum. How many weights has a {side} × {side} kernel?",
+        ),
+        "mistakes": (
+            Mistake("you left the division by n out", "That is Eq. 1 corrected, not as printed.", grey),
+            Mistake("you divided by the side of the kernel", "n counts all weights: rows times columns.", grey / side),
+            Mistake(
+                "you added the greys unweighted", f"The weights of this kernel sum to one, not to {n}.", grey * n
+            ),
+            Mistake("you divided by n twice", f"The Gaussian's weights sum to one, not to 1/{n}.", grey / n**2),
+            Mistake(
+                f"you divided by the n of a {other} × {other} kernel",
+                f"This kernel has {side} rows and columns.",
+                grey / other**2,
+            ),
+        ),
+        "afterword": f"Right: {n} times too dark. With a kernel that sums to one, the printed 1/n must go.",
+    }
+
+
 AS_PRINTED = PredictNumber(
     id="1.3",
     title="Eq. 1 as printed",
@@ -120,30 +152,9 @@ AS_PRINTED = PredictNumber(
     points=1,
     minutes=3,
     name="grey",
-    prompt=(
-        "A 5 × 5 Gaussian kernel sums to one. An image is grey 100 everywhere. Which grey value does "
-        "Eq. 1 *as printed*, with its division by n (the number of weights in the kernel), give in the "
-        "middle of the image? Put down your number before you run anything."
-    ),
-    truth=lambda: 100 * 1.0 / 5**2,
     tolerance=0.05,
-    working="100 * 1 / 25  # the weighted sum is 100, then it is divided by n = 25",
-    hints=(
-        "First the sum: what is 100 times each weight, added up, when the weights sum to one?",
-        "Then the factor in front of the sum. How many weights has a 5 × 5 kernel?",
-    ),
-    mistakes=(
-        Mistake("you left the division by n out", "That is Eq. 1 corrected, not as printed.", 100.0),
-        Mistake("you divided by the side of the kernel", "n counts all weights: rows times columns.", 20.0),
-        Mistake(
-            "you added 25 greys unweighted",
-            "The weights of this kernel sum to one, not to 25.",
-            lambda: 100.0 * 25,
-        ),
-        Mistake("you divided by n twice", "The Gaussian's weights sum to one, not to 1/25.", 100 / 25**2),
-        Mistake("you divided by the n of a 3 × 3 kernel", "This kernel has 5 rows and columns.", 100 / 9),
-    ),
-    afterword="Right: 25 times too dark. With a kernel that sums to one, the printed 1/n must go.",
+    other=lambda draw: as_printed(draw.choice((3, 5, 7)), draw.randrange(60, 250, 10)),
+    **as_printed(side=5, grey=100),
 )
 
 SALT_AND_PEPPER = ReadFigure(

@@ -12,6 +12,7 @@ a graded one stops at the first exercise that is not passed.
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 
 from medkit.exercises import (
@@ -46,15 +47,21 @@ class ExerciseError(AssertionError):
 
 
 def find(exercise_id: str) -> Exercise:
-    """Return the exercise with this id.
+    """Return the exercise with this id: "1.3", or "1.3/17" with the numbers of seed 17.
 
     Raises:
         KeyError: there is none; the message lists those that exist.
     """
-    try:
-        return EXERCISES[str(exercise_id)]
-    except KeyError:
-        raise UnknownExercise(exercise_id) from None
+    name, slash, seed = str(exercise_id).partition("/")
+    if name not in EXERCISES or (slash and not re.fullmatch("[0-9]{1,9}", seed)):
+        raise UnknownExercise(exercise_id)
+    return EXERCISES[name].variant(int(seed or 0))
+
+
+def as_checked(exercise: Exercise, entry: dict) -> Exercise:
+    """Return the exercise with the numbers that were checked last: `hint("1.3")` need not know of a 17."""
+    seed = entry.get("seed", 0)
+    return exercise if exercise.seed or type(seed) is not int else exercise.variant(seed)
 
 
 class UnknownExercise(KeyError):
@@ -75,7 +82,7 @@ def check(exercise_id: str, answer: object) -> Feedback:
     """Judge an answer, note the result, and say what to do next.
 
     Args:
-        exercise_id: such as "1.1".
+        exercise_id: such as "1.1"; "1.3/17" for numbers that were drawn for one copy of the notebook.
         answer: what the exercise asks for: a function (without brackets), a number or a letter.
 
     Returns:
@@ -88,7 +95,7 @@ def check(exercise_id: str, answer: object) -> Feedback:
     """
     exercise = find(exercise_id)
     verdict = exercise.judge(answer)
-    _, notes = store.update(exercise.id, lambda entry: _note(entry, verdict))
+    _, notes = store.update(exercise.id, lambda entry: _note(entry, verdict, exercise.seed))
     feedback = Feedback(exercise.id, exercise.title, verdict, notes)
     if os.environ.get("MEDKIT_STRICT") == "1" and not feedback.passed:
         raise ExerciseError(repr(feedback))
@@ -104,6 +111,7 @@ def hint(exercise_id: str) -> Card:
         entry["hints"] = min(entry["hints"] + 1, total)
 
     entry, notes = store.update(exercise.id, one_more)
+    exercise = as_checked(exercise, entry)
     shown = tuple(f"{i}. {text}" for i, text in enumerate(exercise.hints[: entry["hints"]], start=1))
     return Card(
         title=f"? hint {len(shown)} of {total} · {exercise.id} {exercise.title}",
@@ -118,8 +126,9 @@ def solution(exercise_id: str) -> Card:
     Whoever looks before passing can still pass; `progress()` then says «after the solution».
     """
     exercise = find(exercise_id)
-    tried = store.load()[0].get(exercise.id, store.blank())["tries"] > 0
-    if not tried:
+    entry = store.load()[0].get(exercise.id, store.blank())
+    exercise = as_checked(exercise, entry)
+    if not entry["tries"]:
         return Card(
             title=f"○ no solution yet · {exercise.id} {exercise.title}",
             colour=Outcome.NOT_ATTEMPTED.colour,
@@ -176,8 +185,10 @@ def progress(notebook: str | int | None = None) -> Progress:
     return Progress(tuple(rows), points, sum(e.points for e in chosen), notes)
 
 
-def _note(entry: dict, verdict: Verdict) -> None:
+def _note(entry: dict, verdict: Verdict, seed: int) -> None:
     """Count a try up to the first pass; a pass stays a pass, whatever is tried later."""
+    if seed or "seed" in entry:
+        entry["seed"] = seed
     if entry["passed"] or verdict.outcome is Outcome.NOT_ATTEMPTED:
         return
     entry["tries"] += 1

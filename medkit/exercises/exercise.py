@@ -44,6 +44,7 @@ class Exercise:
         mistakes: known mistakes, each refused by its name.
         forbidden: modules whose functions would do the work; calling one is told apart.
         afterword: one sentence after a pass: what it was good for.
+        seed: which numbers it has, see `variant`; 0 for those of the course.
     """
 
     id: str
@@ -57,6 +58,7 @@ class Exercise:
     mistakes: tuple[Mistake, ...]
     forbidden: tuple[str, ...] = ()
     afterword: str = ""
+    seed: int = 0
     kind: ClassVar[str] = ""
 
     @property
@@ -73,9 +75,18 @@ class Exercise:
         """Say which of the four outcomes `answer` deserves."""
         raise NotImplementedError
 
+    def variant(self, seed: int) -> Exercise:
+        """Return the same exercise with other numbers, or itself, where it has no others or `seed` is 0."""
+        return self
+
+    @property
+    def called(self) -> str:
+        """What the verbs call it: "1.3", or "1.3/17" with the numbers of seed 17."""
+        return f"{self.id}/{self.seed}" if self.seed else self.id
+
     @property
     def check_line(self) -> str:
-        return f'check("{self.id}", {self.name})'
+        return f'check("{self.called}", {self.name})'
 
     @property
     def cell(self) -> str:
@@ -91,9 +102,10 @@ class Exercise:
     def markdown(self) -> str:
         """The notebook's text above the cell."""
         points = "1 point" if self.points == 1 else f"{self.points} points"
+        numbers = f" · numbers of copy {self.seed}" if self.seed else ""
         return (
             f"### Exercise {self.id} · {self.title}\n\n"
-            f"*{self.kind} · {points} · about {self.minutes} minutes*\n\n{self.prompt}"
+            f"*{self.kind} · {points} · about {self.minutes} minutes{numbers}*\n\n{self.prompt}"
         )
 
     def _with_check(self, source: str) -> str:

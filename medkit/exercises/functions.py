@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from torch import Tensor
@@ -19,6 +19,7 @@ from medkit.exercises.exercise import (
     raised,
     source_of,
 )
+from medkit.exercises.pictures import comparison
 from medkit.exercises.run import Run, accepts, anew, is_empty, is_placeholder, run, same_code
 from medkit.exercises.values import as_numbers, difference, same, show
 from medkit.exercises.verdict import Verdict
@@ -122,8 +123,10 @@ class WriteFunction(WrittenExercise):
         details = self._comparison(first, runs[first].value, expected[first])
         mistake = self.recognise(outputs)
         if mistake:
-            return known(mistake, details)
-        return not_yet(difference(runs[first].value, expected[first]), details)
+            verdict = known(mistake, details)
+        else:
+            verdict = not_yet(difference(runs[first].value, expected[first]), details)
+        return replace(verdict, picture=self._picture(wrong, outputs, expected))
 
     def _inputs(self, case: Case) -> tuple[tuple[str, str], ...]:
         return tuple((n, show(a)) for n, a in zip(self.parameters, case.arguments, strict=True))
@@ -134,6 +137,16 @@ class WriteFunction(WrittenExercise):
             ("expected", show(expected)),
             ("yours", show(yours)),
         )
+
+    def _picture(self, wrong: list[int], outputs: list, expected: list) -> Callable[[], str] | None:
+        """Return the picture of the first wrong case that has one, plain cases first; the text shows the first."""
+        in_order = sorted(wrong, key=lambda i: self.cases[i].edge)
+        for i in in_order:
+            of = "" if i == in_order[0] else f"Case {i + 1} of {len(self.cases)}, a larger one than above."
+            drawn = comparison(self.parameters, self.cases[i].arguments, expected[i], outputs[i], of)
+            if drawn:
+                return drawn
+        return None
 
 
 @dataclass(frozen=True, kw_only=True)

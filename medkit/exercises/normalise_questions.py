@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import torch
 
 from medkit import figure
@@ -135,6 +137,38 @@ def metal_figure() -> str:
     )
 
 
+def one_bright_pixel(low: int, tissue: int, metal: int) -> dict:
+    """Return what of 2.3 depends on its numbers: the darkest grey, the brightest tissue, the metal."""
+    span, above = metal - low, tissue - low
+    return {
+        "prompt": (
+            f"The darkest pixel of an image is {low}, its brightest tissue {tissue}. A single pixel of metal has "
+            f"{metal}. What does Eq. 2 make of the brightest tissue? Put down your number before you run anything."
+        ),
+        "truth": lambda: above / span,
+        "working": f"({tissue} - {low}) / ({metal} - {low})",
+        "hints": (
+            "Which pixel is I_max?",
+            f"Above the line stands {tissue} minus the minimum, below the line the maximum minus the minimum.",
+        ),
+        "mistakes": (
+            Mistake("you left the metal out", "It is in the image, so it is I_max.", 1.0),
+            Mistake("you divided by the maximum only", "Both differences are missing.", tissue / metal),
+            Mistake("you did not subtract the minimum above the line", "It is I - I_min.", tissue / span),
+            Mistake("you did not subtract the minimum below the line", "It is I_max - I_min.", above / metal),
+            Mistake("you scaled to 255", "Eq. 2 ends at 1.", 255 * above / span),
+            Mistake("you took the distance from the top", "It is I - I_min, not I_max - I.", 1 - above / span),
+        ),
+        "afterword": f"Right: one pixel takes {1 - above / span:.0%} of the range, and all tissue shares the rest.",
+    }
+
+
+def other_bright_pixel(draw: random.Random) -> dict:
+    """Draw numbers for 2.3 that keep its right answer and its mistakes apart."""
+    low, span, parts = draw.randrange(100, 201, 20), draw.choice((500, 600, 800, 1000)), draw.choice((4, 5))
+    return one_bright_pixel(low, low + span // parts, low + span)
+
+
 METAL = PredictNumber(
     id="2.3",
     title="One bright pixel",
@@ -142,26 +176,9 @@ METAL = PredictNumber(
     points=1,
     minutes=3,
     name="scaled",
-    prompt=(
-        "The darkest pixel of an image is 100, its brightest tissue 300. A single pixel of metal has "
-        "900. What does Eq. 2 make of the brightest tissue? Put down your number before you run anything."
-    ),
-    truth=lambda: (300 - 100) / (900 - 100),
     tolerance=0.005,
-    working="(300 - 100) / (900 - 100)",
-    hints=(
-        "Which pixel is I_max?",
-        "Above the line stands 300 minus the minimum, below the line the maximum minus the minimum.",
-    ),
-    mistakes=(
-        Mistake("you left the metal out", "It is in the image, so it is I_max.", 1.0),
-        Mistake("you divided by the maximum only", "Both differences are missing.", 300 / 900),
-        Mistake("you did not subtract the minimum above the line", "It is I - I_min.", 300 / 800),
-        Mistake("you did not subtract the minimum below the line", "It is I_max - I_min.", 200 / 900),
-        Mistake("you scaled to 255", "Eq. 2 ends at 1.", lambda: 255 * 0.25),
-        Mistake("you took the distance from the top", "It is I - I_min, not I_max - I.", 600 / 800),
-    ),
-    afterword="Right: one pixel takes three quarters of the range, and all tissue shares the rest.",
+    other=other_bright_pixel,
+    **one_bright_pixel(low=100, tissue=300, metal=900),
 )
 
 METAL_FIGURE = ReadFigure(

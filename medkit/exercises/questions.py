@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import random
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from medkit.exercises.exercise import (
@@ -33,12 +35,19 @@ class PredictNumber(Exercise):
         truth: works the number out.
         tolerance: how far off an answer may be.
         working: the calculation, as it would be typed into the cell.
+        other: draws other numbers: returns the fields that change with them, None where none may.
     """
 
     truth: Callable[[], float]
     tolerance: float
     working: str
+    other: Callable[[random.Random], dict] | None = None
     kind: ClassVar[str] = "predict a number, then run"
+
+    def variant(self, seed: int) -> PredictNumber:
+        if not seed or self.other is None:
+            return self
+        return replace(self, seed=seed, **self.other(random.Random(f"{self.id}/{seed}")))
 
     @property
     def stub(self) -> str:
@@ -168,14 +177,11 @@ class WriteTest(WrittenExercise):
         return len(set(pattern[: len(self.right)])) == 2
 
     def _on_right_versions(self, answer: Callable) -> Verdict | None:
-        calls = []
+        calls = 0
         for version in self.right:
-
-            def counted(*arguments, _version=version, **named):
-                calls.append(1)
-                return _version(*arguments, **named)
-
+            counted = Counted(version)
             done = run(answer, (counted,), self.forbidden)
+            calls += counted.calls
             if done.kit:
                 return not_your_own(done.kit)
             if is_placeholder(done.error):
@@ -201,6 +207,18 @@ class WriteTest(WrittenExercise):
             details,
             "your test refuses right versions",
         )
+
+
+class Counted:
+    """A version that counts how often it is called."""
+
+    def __init__(self, version: Callable):
+        functools.update_wrapper(self, version)
+        self.version, self.calls = version, 0
+
+    def __call__(self, *arguments, **named):
+        self.calls += 1
+        return self.version(*arguments, **named)
 
 
 def _is_false(value: object) -> bool:

@@ -39,6 +39,47 @@ class Run:
     kit: str | None = None
 
 
+class Remote:
+    """An answer that lives in another process: it is run there and judged here, as `medkit.teach` does.
+
+    `run` and the other questions of this file ask it, instead of looking into it. A subclass fills in
+    all of them, and can be called, as what it stands for can.
+    """
+
+    kit: str | None = None
+    empty = False
+
+    def run(self, arguments: tuple, forbidden: tuple[str, ...]) -> Run:
+        """Do what the function `run` does, over there."""
+        raise NotImplementedError
+
+    def accepts(self, arguments: tuple) -> str | None:
+        """Do what the function `accepts` does, over there."""
+        raise NotImplementedError
+
+    def same_code(self, other: object) -> bool:
+        """Do what the function `same_code` does, over there."""
+        raise NotImplementedError
+
+
+class FarError(Exception):
+    """An error that another process told of.
+
+    Args:
+        text: its type and message.
+        line: number and source of the student's last line, None where there was none.
+        placeholder: whether it was the `raise NotImplementedError` of a stub.
+    """
+
+    def __init__(self, text: str, line: tuple[int, str] | None, placeholder: bool):
+        super().__init__(text)
+        self.line, self.placeholder = line, placeholder
+
+
+class FarAssertion(FarError, AssertionError):
+    """An AssertionError that another process told of."""
+
+
 def run(function: Callable, arguments: tuple, forbidden: tuple[str, ...] = ()) -> Run:
     """Call `function` on private copies of `arguments` and watch which libraries do its work.
 
@@ -47,6 +88,8 @@ def run(function: Callable, arguments: tuple, forbidden: tuple[str, ...] = ()) -
         arguments: tensors and numbers; tensors are copied, so that the next answer finds them whole.
         forbidden: names of modules such as "medkit.denoise"; a call into one of them is noted.
     """
+    if isinstance(function, Remote):
+        return function.run(arguments, forbidden)
     private = tuple(_copy(argument) for argument in arguments)
     calls: list[str] = []
 
@@ -87,6 +130,8 @@ def kit_function(answer: object) -> str | None:
 
     Sees through `functools.partial`, `functools.wraps` and methods.
     """
+    if isinstance(answer, Remote):
+        return answer.kit
     while isinstance(answer, functools.partial):
         answer = answer.func
     answer = inspect.unwrap(answer) if callable(answer) else answer
@@ -100,12 +145,16 @@ def own_line(error: BaseException) -> tuple[int, str] | None:
     Lines inside Python, installed packages and medkit itself are not the student's. In a notebook
     the number counts from the top of the cell.
     """
+    if isinstance(error, FarError):
+        return error.line
     frames = [f for f in traceback.extract_tb(error.__traceback__) if not _is_library(f.filename)]
     return (frames[-1].lineno or 0, frames[-1].line or "") if frames else None
 
 
 def is_placeholder(error: BaseException | None) -> bool:
     """Tell `raise NotImplementedError` in the student's cell from torch's own use of that error."""
+    if isinstance(error, FarError):
+        return error.placeholder
     if not isinstance(error, NotImplementedError):
         return False
     line = own_line(error)
@@ -114,6 +163,8 @@ def is_placeholder(error: BaseException | None) -> bool:
 
 def error_text(error: BaseException, length: int = 300) -> str:
     """Return type and message of `error`, shortened; even where its own `__str__` fails."""
+    if isinstance(error, FarError):
+        return str(error)
     try:
         text = str(error)
     except Exception:  # an error that can't be printed must not hide the answer
@@ -124,6 +175,8 @@ def error_text(error: BaseException, length: int = 300) -> str:
 
 def accepts(function: Callable, arguments: tuple) -> str | None:
     """Return why `function` can't be called with that many arguments, None where it can."""
+    if isinstance(function, Remote):
+        return function.accepts(arguments)
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):
@@ -137,6 +190,8 @@ def accepts(function: Callable, arguments: tuple) -> str | None:
 
 def is_empty(function: object) -> bool:
     """Tell whether a function's body does nothing: only `...`, `pass` or `return ...`."""
+    if isinstance(function, Remote):
+        return function.empty
     code = getattr(function, "__code__", None)
     if code is None:
         return False
@@ -146,6 +201,8 @@ def is_empty(function: object) -> bool:
 
 def same_code(one: object, other: object) -> bool:
     """Tell whether two functions hold the same instructions, wherever they were typed."""
+    if isinstance(one, Remote):
+        return one.same_code(other)
     a, b = getattr(one, "__code__", None), getattr(other, "__code__", None)
     if a is None or b is None:
         return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import html
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 
@@ -41,12 +42,14 @@ class Verdict:
         message: what to tell the student, one or two sentences.
         mistake: the name of a known mistake, None where it is not one.
         details: (caption, text) pairs: input, expected, yours; or the line that raised.
+        picture: draws the same as an HTML figure; called only where HTML is asked for.
     """
 
     outcome: Outcome
     message: str
     mistake: str | None = None
     details: tuple[tuple[str, str], ...] = ()
+    picture: Callable[[], str] | None = field(default=None, compare=False, repr=False)
 
     @property
     def passed(self) -> bool:
@@ -55,13 +58,14 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Card:
-    """A titled note with a coloured left border; shows itself in a notebook and in a terminal."""
+    """A titled note with a coloured left border; shows itself in a notebook and, without `picture`, in a terminal."""
 
     title: str
     colour: str
     paragraphs: tuple[str, ...]
     details: tuple[tuple[str, str], ...] = ()
     code: str = ""
+    picture: Callable[[], str] | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
         lines = [self.title, *self.paragraphs]
@@ -80,6 +84,8 @@ class Card:
         )
         if boxes:
             body += f'<div style="display:flex;flex-wrap:wrap;gap:4px 24px;margin-top:6px">{boxes}</div>'
+        if self.picture:
+            body += self.picture()
         if self.code:
             body += _preformatted(self.code)
         return (
@@ -122,6 +128,7 @@ class Feedback:
             colour=outcome.colour,
             paragraphs=named + (self.verdict.message,) + self.notes,
             details=self.verdict.details,
+            picture=self.verdict.picture,
         )
 
     def __repr__(self) -> str:

@@ -1,0 +1,7 @@
+"""Wrong answers written by hand from the exercises' text alone, without a look at the checkers."""
+
+from __future__ import annotations
+
+from unseen import written_early, written_late
+
+WRITTEN = [*written_early.ANSWERS, *written_late.ANSWERS]
