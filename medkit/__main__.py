@@ -1,4 +1,4 @@
-"""`python3 -m medkit lab | test | reproduce | claims | ...`: from a bare machine to a running kit.
+"""`python3 -m medkit lab | test | reproduce | claims | teach | ...`: from a bare machine to a running kit.
 
 Only the standard library is used here. This file also parses on the Pythons that medkit refuses,
 so that they get one clear sentence instead of a traceback.
@@ -18,6 +18,7 @@ HELP = """medkit: learn, teach and check deep learning for medical images
   python3 -m medkit ablate [arguments]             the same model with and without each of its parts
   python3 -m medkit multiverse [arguments]         one result under many readings of the paper
   python3 -m medkit claims [arguments]             the verdict on each of the paper's claims
+  python3 -m medkit teach [arguments]              hand out notebooks, grade them, make a web site
   python3 -m medkit doctor                         show what is there and where something is off
   python3 -m medkit COMMAND --help                 more about one command
 
@@ -57,6 +58,10 @@ numbers move. A stopped run goes on.""",
     "claims": """python3 -m medkit claims [arguments]
 
 Prints every claim of the paper with its verdict and the records that it rests on.""",
+    "teach": """python3 -m medkit teach hand-out|solve|grade|site [arguments]
+
+hand-out DEST writes unsolved notebooks for students, solve DEST solved ones; grade FOLDER --out DEST
+gives points and feedback for those that came back; site DEST writes the solved course as web pages.""",
 }
 NOT_YET = "All arguments are shown by the same command once the environment stands."
 

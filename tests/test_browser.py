@@ -1,151 +1,116 @@
-"""Notebook 01 in a real JupyterLab, in a real Chromium: sliders move pictures, exercises answer.
+"""Every notebook in a real JupyterLab, in a real Chromium: it runs, its widgets move, its exercises answer.
 
-Screenshots, light and dark, go to the folder MEDKIT_SCREENSHOTS where that is set, else to a temporary
-one. Skipped without Chromium, but failed where CI is set: there it must be present.
+Three notebooks in every run of the tests, the others with `-m slow`. Where MEDKIT_SCREENSHOTS names a
+folder, each notebook is saved there as it looks, light and dark. Skipped without Chromium, but failed
+where CI is set: there it must be present.
 """
 
 from __future__ import annotations
 
-import json
+import ast
+import inspect
 import os
-import secrets
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
+import re
 from pathlib import Path
 
+import nbformat
 import pytest
-
-from medkit.exercises import EXERCISES
-
-playwright = pytest.importorskip("playwright.sync_api")
-
-ROOT = Path(__file__).resolve().parents[1]
-SETTINGS = {
-    "notebook-extension/tracker": {"windowingMode": "none"},
-    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
-}
-COMPLAINTS = ", ".join(
-    f".jp-Notebook [data-mime-type='application/vnd.jupyter.{kind}']" for kind in ("stderr", "error")
+import torch
+from browser_lab import (
+    PATIENCE,
+    ROOT,
+    THEMES,
+    Notebook,
+    Server,
+    chromium,
+    chromium_arguments,
+    move_and_back,
+    playwright,
 )
-TALL = 2400  # pixels of a notebook in one screenshot
-THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
+
+from medkit.exercises import EXERCISES, check
+from medkit.exercises.functions import RepairFunction, WriteFunction
+from medkit.exercises.questions import PredictNumber, ReadFigure, WriteTest, worked_out
+
+KINDS = (WriteFunction, RepairFunction, PredictNumber, ReadFigure, WriteTest)
+ALWAYS = {  # the notebooks of every run, and the kinds of exercise that are tried there; elsewhere all are
+    "01_denoise": (RepairFunction, PredictNumber),
+    "05_attention": (WriteFunction, ReadFigure),
+    "09_metrics": (WriteTest,),
+}
+NAMES = [path.stem for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
+SOME_AND_SLOW = [pytest.param(name, marks=() if name in ALWAYS else pytest.mark.slow) for name in NAMES]
 
 
-def chromium() -> str:
-    found = next(filter(None, map(shutil.which, ("/usr/bin/chromium", "chromium", "google-chrome"))), None)
-    if found is None and os.environ.get("CI"):
-        pytest.fail("Chromium must be installed where CI is set, found none; apt-get install -y chromium")
-    if found is None:
-        pytest.skip("Chromium is not installed")
-    return found
+# ---- exercises as a student types them
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def exercises_of(name: str) -> list:
+    """Return the first exercise of each kind that is tried in a notebook."""
+    mine = [one for one in EXERCISES.values() if one.id.split(".")[0] == str(int(name[:2]))]
+    firsts = [next((one for one in mine if type(one) is kind), None) for kind in ALWAYS.get(name, KINDS)]
+    return [one for one in firsts if one]
 
 
-class Server:
-    """A JupyterLab with folders of its own, so that the reader's settings are neither read nor changed."""
+def mistake_of(exercise):
+    """Return a known mistake that is not the stub itself."""
+    return exercise.mistakes[1 if isinstance(exercise, RepairFunction) else 0]
 
-    def __init__(self, folder: Path):
-        self.token, self.port, self.folder = secrets.token_hex(16), free_port(), folder
-        shutil.copytree(ROOT / "notebooks", folder / "notebooks")
-        for name, setting in SETTINGS.items():
-            file = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(json.dumps(setting), encoding="utf-8")
-        with open(folder / "lab.log", "wb") as log:
-            self.process = subprocess.Popen(
-                self._command(), env=self._environment(), cwd=folder, stdout=log, stderr=subprocess.STDOUT
-            )
 
-    def _command(self) -> list[str]:
-        command = [
-            sys.executable,
-            "-m",
-            "jupyterlab",
-            "--no-browser",
-            "--ServerApp.ip=127.0.0.1",
-            f"--ServerApp.port={self.port}",
-            "--ServerApp.port_retries=0",
-            f"--IdentityProvider.token={self.token}",
-            f"--ServerApp.root_dir={self.folder / 'notebooks'}",
-            "--LabApp.expose_app_in_browser=True",
-        ]
-        return command + (["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else [])
+def defines(statement: ast.stmt) -> list[str]:
+    """Return the names that a statement at the top of a file makes."""
+    if isinstance(statement, (ast.Import, ast.ImportFrom)):
+        return [(alias.asname or alias.name).split(".")[0] for alias in statement.names]
+    if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
+        return [statement.name]
+    targets = getattr(statement, "targets", [getattr(statement, "target", None)])
+    return [node.id for target in targets if target for node in ast.walk(target) if isinstance(node, ast.Name)]
 
-    def _environment(self) -> dict[str, str]:
-        own = {
-            "JUPYTER_CONFIG_DIR": "config",
-            "JUPYTER_DATA_DIR": "data",
-            "JUPYTERLAB_SETTINGS_DIR": "settings",
-            "IPYTHONDIR": "ipython",
-            "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
-            "JUPYTER_RUNTIME_DIR": "runtime",
-            "MEDKIT_PROGRESS": "progress.json",
-        }
-        settings = {name: str(self.folder / value) for name, value in own.items()} | {"MEDKIT_FAST": "1"}
-        kept = {
-            name: value for name, value in os.environ.items() if name not in ("MEDKIT_STRICT", "MEDKIT_DATA")
-        }
-        return kept | settings
 
-    def url(self, path: str, query: str = "") -> str:
-        return f"http://127.0.0.1:{self.port}/{path}?{query}token={self.token}"
+def standing_alone(function) -> str:
+    """Return the source of a function with all that it uses of its file, so that it can be typed into a cell."""
+    text = inspect.getsource(inspect.getmodule(function))
+    defined = {name: statement for statement in ast.parse(text).body for name in defines(statement)}
+    wanted, used = [function.__name__], set()
+    while wanted:
+        statement = defined.get(wanted.pop())
+        if statement and statement not in used:
+            used.add(statement)
+            wanted += [node.id for node in ast.walk(statement) if isinstance(node, ast.Name)]
+    lines, parts = text.splitlines(), []
+    for statement in sorted(used, key=lambda one: one.lineno):
+        first = min([statement.lineno, *(one.lineno for one in getattr(statement, "decorator_list", ()))])
+        parts.append("\n".join(lines[first - 1 : statement.end_lineno]))
+    return "\n\n\n".join(parts)
 
-    def wait(self, seconds: float = 90) -> None:
-        end = time.monotonic() + seconds
-        while time.monotonic() < end and self.process.poll() is None:
-            try:
-                urllib.request.urlopen(self.url("api/status"), timeout=5).close()
-                return
-            except OSError:
-                time.sleep(0.3)
-        pytest.fail(
-            "JupyterLab did not start:\n" + (self.folder / "lab.log").read_text(encoding="utf-8")[-3000:]
-        )
 
-    def stop(self) -> None:
-        """End kernels and server; by its own door first, by force if it does not go."""
-        try:
-            request = urllib.request.Request(
-                self.url("api/shutdown"), method="POST", headers={"Authorization": f"token {self.token}"}
-            )
-            urllib.request.urlopen(request, timeout=10).close()
-            self.process.wait(timeout=20)
-        except (OSError, subprocess.TimeoutExpired):
-            self.process.kill()
-            self.process.wait(timeout=10)
+def wrong_cell(exercise) -> str:
+    """Return the source of an exercise's cell with a known mistake in the place of the answer."""
+    wrong = mistake_of(exercise).wrong
+    if isinstance(exercise, PredictNumber):
+        answer = f"{exercise.name} = {worked_out(mistake_of(exercise))!r}"
+    elif isinstance(exercise, ReadFigure):
+        answer = f'{exercise.name} = "{wrong}"'
+    else:
+        answer = f"{standing_alone(wrong)}\n\n\n{exercise.name} = {wrong.__name__}"
+    return f"{answer}\n{exercise.check_line}"
+
+
+# ---- JupyterLab
 
 
 @pytest.fixture(scope="module")
 def browser():
-    arguments = [
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-    ]
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        arguments.append("--no-sandbox")
     path = chromium()
     with playwright.sync_playwright() as tool:
-        opened = tool.chromium.launch(executable_path=path, args=arguments)
+        opened = tool.chromium.launch(executable_path=path, args=chromium_arguments())
         yield opened
         opened.close()
 
 
-@pytest.fixture
-def server(browser, tmp_path):
-    started = Server(tmp_path)
+@pytest.fixture(scope="module")
+def server(browser, tmp_path_factory):
+    started = Server(tmp_path_factory.mktemp("lab"))
     try:
         started.wait()
         yield started
@@ -154,115 +119,169 @@ def server(browser, tmp_path):
         assert started.process.poll() is not None
 
 
-@pytest.fixture
-def screenshots(tmp_path) -> Path:
-    folder = Path(os.environ.get("MEDKIT_SCREENSHOTS") or tmp_path / "screenshots")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+@pytest.fixture(scope="module", params=SOME_AND_SLOW)
+def notebook(request, browser, server):
+    """A notebook that has run; the tests below use it one after the other, and leave it as they found it."""
+    opened = Notebook(browser, server, request.param)
+    opened.run_all()
+    yield opened
+    opened.close()
 
 
-def open_notebook(browser, server, name: str):
-    page = browser.new_page(viewport={"width": 1280, "height": 1000})
-    page.goto(server.url(f"lab/tree/{name}", "reset&"))
-    page.wait_for_selector(".jp-NotebookPanel .jp-Notebook-cell", timeout=60_000)
-    page.wait_for_function(
-        "window.jupyterapp && document.querySelector('.jp-NotebookPanel-toolbar')", timeout=60_000
-    )
-    page.wait_for_function(
-        """() => {
-        const session = window.jupyterapp.shell.currentWidget?.sessionContext;
-        return session?.isReady && session.session?.kernel?.status === 'idle';
-    }""",
-        timeout=60_000,
-    )
-    return page
+def assert_none(faults: list[str]) -> None:
+    """Fail with all faults, one a line."""
+    assert not faults, "\n" + "\n".join(faults)
 
 
-def run_all(page) -> None:
-    page.evaluate("void window.jupyterapp.commands.execute('notebook:run-all-cells')")
-    page.wait_for_function(
-        """() => {
-        const code = [...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt')];
-        return code.length && code.every(prompt => /\\[\\d+\\]/.test(prompt.textContent));
-    }""",
-        timeout=180_000,
-    )
+def assert_no_complaint(notebook) -> None:
+    """Look for errors and stderr in the page, for bad pictures, and for errors in the browser's console."""
+    assert_none([*notebook.complaints(), *notebook.bad_images(), *notebook.heard])
 
 
-def cell_with(page, text: str):
-    return page.locator(".jp-CodeCell").filter(has=page.locator(".cm-content", has_text=text)).first
+def output(cell):
+    return cell.locator(".jp-OutputArea")
 
 
-def write_and_run(page, cell, source: str) -> None:
-    cell.locator(".cm-content").click()
-    page.keyboard.press("Control+A")
-    page.keyboard.insert_text(source)
-    page.keyboard.press("Control+Enter")
+def expect(place, text: str) -> None:
+    playwright.expect(place).to_contain_text(text, timeout=PATIENCE)
 
 
-def take_screenshots(page, folder: Path, name: str) -> None:
-    """Save the whole notebook, light and dark, one file a tall window."""
-    page.set_viewport_size({"width": 1280, "height": TALL + 120})
-    scroll = "top => { document.querySelector('.jp-WindowedPanel-outer').scrollTop = top; }"
-    for theme, title in THEMES.items():
-        page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", title)
-        page.wait_for_function(f"document.body.dataset.jpThemeName === '{title}'", timeout=30_000)
-        height = page.evaluate("document.querySelector('.jp-WindowedPanel-inner').scrollHeight")
-        for part, top in enumerate(range(0, height, TALL), start=1):
-            page.evaluate(scroll, top)
-            page.wait_for_timeout(600)
-            page.screenshot(path=folder / f"{name}_{theme}_{part}.png")
-    page.set_viewport_size({"width": 1280, "height": 1000})
+# ---- what each notebook must do
 
 
-def solution_with(exercise_id: str, mistake: int):
-    """Return the source of a cell with a known mistake, and that mistake's name."""
-    exercise = EXERCISES[exercise_id]
-    known = exercise.mistakes[mistake]
-    value = known.wrong() if callable(known.wrong) else known.wrong
-    return exercise.cell.replace("...", str(value), 1), known.name
+def test_it_runs_and_nothing_complains(notebook):
+    assert_no_complaint(notebook)
+    assert notebook.page.locator(".jp-Notebook .jp-OutputArea figure img").count() > 0
 
 
-def test_slider_moves_the_picture_and_an_exercise_names_the_mistake_then_passes(browser, server, screenshots):
-    page = open_notebook(browser, server, "01_denoise.ipynb")
-    run_all(page)
-    assert page.locator(COMPLAINTS).count() == 0
-
-    explorer = cell_with(page, "explore_denoise()")
-    picture = explorer.locator("figure img").first
-    picture.wait_for(state="visible", timeout=60_000)
-    before = picture.get_attribute("src")
-    handle = explorer.locator(".widget-slider", has_text="σ").locator("[role=slider]")
-    handle.focus()
-    for _ in range(3):
-        page.keyboard.press("ArrowRight")
-    playwright.expect(picture).not_to_have_attribute("src", before, timeout=30_000)
-    playwright.expect(explorer.locator("figcaption")).to_contain_text("σ = 1.3", timeout=30_000)
-
-    wrong, name = solution_with("1.3", 0)
-    cell = cell_with(page, 'check("1.3"')
-    playwright.expect(cell.locator(".jp-OutputArea")).to_contain_text("not attempted")
-    write_and_run(page, cell, wrong)
-    playwright.expect(cell.locator(".jp-OutputArea")).to_contain_text(name, timeout=30_000)
-    playwright.expect(cell.locator(".jp-OutputArea")).to_contain_text("not yet")
-    write_and_run(page, cell, EXERCISES["1.3"].solved_cell)
-    playwright.expect(cell.locator(".jp-OutputArea")).to_contain_text("passed", timeout=30_000)
-
-    take_screenshots(page, screenshots, "01_denoise")
-    write_and_run(page, cell, "1 / 0")  # the search for complaints can fail
-    playwright.expect(page.locator(COMPLAINTS)).to_have_count(1, timeout=30_000)
-    page.close()
+def test_each_control_moves_its_picture_by_the_keyboard_and_back(notebook):
+    assert_none([trouble for one in notebook.controls() if (trouble := move_and_back(notebook.page, one))])
+    explorers = [cell for cell in notebook.cells_with("explore_") if cell.locator(".jupyter-widgets").count()]
+    assert all(cell.locator(".widget-html-content figure").count() for cell in explorers)
+    assert_no_complaint(notebook)
 
 
-@pytest.mark.parametrize("name", ["00_start_here", "02_normalise"])
-def test_notebook_runs_in_the_browser_and_shows_its_pictures(browser, server, screenshots, name):
-    page = open_notebook(browser, server, f"{name}.ipynb")
-    run_all(page)
-    page.locator("figure img").first.wait_for(state="visible", timeout=60_000)
-    broken = page.evaluate(
-        "[...document.querySelectorAll('figure img')].filter(i => !i.naturalWidth || !i.alt).length"
-    )
-    assert broken == 0
-    assert page.locator(COMPLAINTS).count() == 0
-    take_screenshots(page, screenshots, name)
-    page.close()
+def test_an_exercise_names_the_mistake_then_passes_and_progress_knows(notebook):
+    [progress] = notebook.cells_with("progress(")
+    tried = exercises_of(notebook.name)
+    rows = [progress.locator(f"tr:has(td:text-is('{exercise.id}'))") for exercise in tried]
+    for exercise, row in zip(tried, rows, strict=True):
+        [cell] = notebook.cells_with(f'check("{exercise.id}"')
+        expect(output(cell), "○ not attempted")
+        expect(row, "○ not attempted")
+        notebook.write_and_run(cell, wrong_cell(exercise))
+        expect(output(cell), f"Known mistake: «{mistake_of(exercise).name}»")
+        expect(output(cell), "✗ not yet")
+        assert_none(notebook.barriers(f"[data-cell='{cell.get_attribute('data-cell')}']"))
+        notebook.write_and_run(cell, exercise.solved_cell)
+        expect(output(cell), "✓ passed")
+    notebook.run_again(progress)
+    for row in rows:
+        expect(row, "✓ passed")
+    assert_no_complaint(notebook)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_it_can_be_read_in_both_themes(notebook, theme):
+    notebook.in_theme(theme)
+    if os.environ.get("MEDKIT_SCREENSHOTS"):
+        notebook.take_screenshots(Path(os.environ["MEDKIT_SCREENSHOTS"]), theme)
+    assert_none(notebook.barriers())
+
+
+# ---- the checks can fail
+
+DOT = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw=="
+FLAWS = {  # cell id -> what a notebook must not do
+    "broken": "from IPython.display import HTML\nHTML('<img alt=\"a dot\" src=\"data:image/png;base64,AAAA\">')",
+    "nameless": f"HTML('<img src=\"{DOT}\">')",
+    "faint": "HTML('<p style=\"color:#ccc;background:#fff\">Who can read this?</p>')",
+    "still": (
+        "import ipywidgets, itertools\nfrom medkit.widgets.controls import linked, slider\n"
+        "linked({'n': slider(ipywidgets.IntSlider, 3, 1, 3, 1, 'n')}, lambda n: '<b>always the same</b>')"
+    ),
+    "restless": (
+        "calls = itertools.count()\nlinked({'n': ipywidgets.Checkbox(description='n')}, lambda n: str(next(calls)))"
+    ),
+    "unknown": "ipywidgets.RadioButtons(options=['a'])",
+    "loud": "import sys\nprint('told to stderr', file=sys.stderr)",
+    "raises": "1 / 0",
+}
+
+
+def told(findings: list[str]) -> list[str]:
+    """Return the cells that findings name."""
+    return sorted({finding.split(":")[0] for finding in findings})
+
+
+def test_the_checks_can_fail(browser, server):
+    cells = [nbformat.v4.new_code_cell(source, id=name) for name, source in FLAWS.items()]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    flawed = nbformat.v4.new_notebook(cells=cells, metadata=kernel)
+    nbformat.write(flawed, server.folder / "notebooks" / "flawed.ipynb")
+    notebook = Notebook(browser, server, "flawed")
+    notebook.run_all()
+    assert told(notebook.complaints()) == ["loud", "raises"]
+    assert notebook.bad_images() == ["broken: did not load: a dot", "nameless: has no alt text"]
+    assert told(notebook.barriers()) == ["faint", "raises"]  # a traceback has JupyterLab's colours
+    notebook.page.evaluate("document.querySelector('[data-cell=nameless] img').removeAttribute('alt')")
+    assert [finding.split(" (")[0] for finding in notebook.barriers("[data-cell=nameless]")] == ["nameless: image-alt"]
+    moved = [move_and_back(notebook.page, one) for one in notebook.controls()]
+    assert [trouble.rpartition(": ")[2] for trouble in moved] == [
+        "ArrowLeft does not move the picture",
+        "Space does not bring back the picture",
+        "no key is known that moves it",
+    ]
+    assert notebook.heard == []
+    notebook.page.evaluate("() => { console.error('a'); setTimeout(() => { throw new Error('b'); }); }")
+    notebook.page.evaluate("() => fetch('http://127.0.0.1:9/').catch(() => 0)")
+    assert {"console: a", "page error: b", "asked the network for http://127.0.0.1:9/"} <= set(notebook.heard)
+    with pytest.raises(AssertionError, match="to contain text"):
+        playwright.expect(output(notebook.cell("faint"))).to_contain_text("✓ passed", timeout=500)
+    notebook.close()
+
+
+# ---- without a browser
+
+
+def test_each_kind_of_exercise_is_tried_in_every_run():
+    tried = [kind for kinds in ALWAYS.values() for kind in kinds]
+    assert sorted(kind.__name__ for kind in tried) == sorted(kind.__name__ for kind in KINDS)
+    assert {type(one) for one in EXERCISES.values()} == set(KINDS)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_typed_into_a_cell_stands_alone(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("MEDKIT_PROGRESS", str(tmp_path / "progress.json"))
+    tried = exercises_of(name)
+    assert len(tried) == len(ALWAYS.get(name, KINDS)) or name.startswith("00")
+    for exercise in tried:
+        said = []
+        exec(wrong_cell(exercise), {"__name__": "__main__", "torch": torch, "check": lambda *a: said.append(check(*a))})
+        assert said[0].mistake == mistake_of(exercise).name
+
+
+HEADING = re.compile(r"^(#+) ", re.MULTILINE)
+
+
+def skipped_headings(notebook) -> list[str]:
+    """Return the cells where a heading stands more than one level below the one before it."""
+    faults, level = [], 0
+    for cell in notebook.cells:
+        for found in HEADING.findall(cell.source) if cell.cell_type == "markdown" else ():
+            if len(found) > level + 1:
+                faults.append(cell.id)
+            level = len(found)
+    return faults
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_headings_go_down_step_by_step(name):
+    notebook = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
+    assert skipped_headings(notebook) == []
+    assert notebook.cells[0].source.startswith("# ")
+
+
+def test_a_skipped_heading_is_seen():
+    cells = [nbformat.v4.new_markdown_cell(text, id=text.split()[1]) for text in ("# a", "### b", "## c")]
+    assert skipped_headings(nbformat.v4.new_notebook(cells=cells)) == ["b"]
