@@ -91,20 +91,6 @@ def test_written_and_repaired_functions_have_five_mistakes_and_five_different_on
     assert all(value is not None for output in outputs for value in output)
 
 
-def test_count_of_mistakes_refused_and_named(capsys):
-    """Print how many known mistakes there are, how many are refused, and how many by name."""
-    found = [(mistake, check(one.id, answer_of(one, mistake))) for one, mistake in MISTAKES]
-    refused = sum(not feedback.passed for _, feedback in found)
-    named = sum(feedback.mistake == mistake.name for mistake, feedback in found)
-    killed = sum(len(one.wrong) for one in TESTS)
-    with capsys.disabled():
-        print(
-            f"\nexercises: {len(ALL)}; known mistakes: {len(found)}, refused {refused}, named {named}; "
-            f"wrong versions that the model tests kill: {killed} of {killed}"
-        )
-    assert refused == named == len(found)
-
-
 def test_a_mistake_nobody_knows_has_no_name_but_its_first_difference():
     feedback = check("1.1", lambda image, kernel: denoise_mistakes.sum_by_windows(image, kernel) + 1)
     assert feedback.outcome is Outcome.NOT_YET and feedback.mistake is None

@@ -6,6 +6,7 @@ import errno
 import functools
 import html.parser
 import importlib.util
+import inspect
 import json
 import linecache
 import os
@@ -24,6 +25,7 @@ import medkit.normalise
 from medkit.exercises import EXERCISES, ExerciseError, UnknownExercise, check, hint, progress, solution
 from medkit.exercises import denoise, engine, run, store, values, verdict
 from medkit.exercises.denoise_mistakes import sum_by_windows
+from medkit.exercises.run import same_code
 from medkit.exercises.verdict import Outcome
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -581,3 +583,20 @@ def test_checks_work_in_a_thread():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 def test_an_answer_on_the_gpu_is_taken():
     assert check("1.1", lambda image, kernel: right_sum(image, kernel).cuda()).passed
+
+
+def through_torch(x, n):
+    """Clip what is below zero, then add n times; the file imports torch, a notebook's cell may not."""
+    y = torch.where(x > 0, x, torch.zeros_like(x))
+    for _ in range(n):
+        y = y + torch.clamp(x, min=0)
+    return y
+
+
+def test_a_function_is_known_again_in_a_cell_that_does_not_import_torch():
+    source, names = inspect.getsource(through_torch), {}
+    exec(compile(source, "a cell", "exec"), names)
+    assert same_code(names["through_torch"], through_torch)
+    for change in (("x > 0", "x < 0"), ("min=0", "min=1"), ("torch.clamp", "torch.clip")):
+        exec(compile(source.replace(*change), "a cell", "exec"), names)
+        assert not same_code(names["through_torch"], through_torch), change

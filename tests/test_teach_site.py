@@ -28,9 +28,10 @@ def test_every_formula_of_the_course_becomes_mathml():
     failed, count = [], 0
     for stem, text in markdown():
         found: list[str] = []
-        formulas.taken_out(text, found)
+        rest = re.sub(r"```.*?```|`[^`]+`", "", formulas.taken_out(text, found), flags=re.DOTALL)
         count += len(found)
         failed += [(stem, html) for html in found if "<math" not in html]
+        failed += [(stem, line) for line in rest.splitlines() if "$" in line]
     assert count > 20 and failed == []
 
 
@@ -51,7 +52,7 @@ def test_what_the_converter_does_not_know_is_shown_as_it_is_written(latex):
 
 
 def test_code_and_money_are_no_formulas():
-    text = "`$a$` costs $5 or $6\n\n```\n$b$ $$c$$\n```\nand $x_1*y_1*z$, \\$3, $|p|$ | $q$"
+    text = "`$a$` costs $5 or $6\n\n```\n$b$ $$c$$\n```\nand $x_1*y_1*z$, \\$3, $|p|$ | Output$_i$"
     found: list[str] = []
     out = formulas.taken_out(text, found)
     assert len(found) == 3 and "`$a$` costs $5 or $6" in out and "$b$ $$c$$" in out and "\\$3" in out

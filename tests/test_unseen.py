@@ -34,6 +34,14 @@ def test_the_page_says_what_is_counted(tallies):
     assert score.PAGE.read_text(encoding="utf-8") == score.page(tallies), "run python3 tests/unseen/score.py"
 
 
+def test_the_readme_says_what_is_counted(tallies):
+    known = sum(one.named[1] for one in tallies)
+    unseen = score.wrong_versions([row for one in tallies for row in one.generated + one.written])
+    refused, named = len(unseen) - len(score.survivors(unseen)), sum(row.mistake is not None for row in unseen)
+    said = f"of {known} known mistakes {known} are refused by name; of {len(unseen)} unseen wrong answers {refused}, {named} by name"
+    assert said in (score.ROOT / "README.md").read_text(encoding="utf-8")
+
+
 def test_a_checker_with_too_few_cases_is_found_out():
     one = EXERCISES["1.2"]
     weak = score.tally(dataclasses.replace(one, cases=one.cases[-1:]), [("1.2", "nothing right", lambda sigma, k: [[1.0]])])

@@ -6,15 +6,18 @@ is not stopped; interrupt the kernel (■), the kit goes on as before.
 
 from __future__ import annotations
 
+import dis
 import functools
 import inspect
 import os
+import re
 import sys
 import sysconfig
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import CodeType
 
 import torch
 from torch import Tensor
@@ -200,15 +203,29 @@ def is_empty(function: object) -> bool:
 
 
 def same_code(one: object, other: object) -> bool:
-    """Tell whether two functions hold the same instructions, wherever they were typed."""
+    """Tell whether two functions hold the same instructions, wherever they were typed.
+
+    Their names of things and their numbers are compared, and the instructions but for how a name is
+    looked up: Python 3.11 does that in one way where the file imports the module, in another where not.
+    """
     if isinstance(one, Remote):
         return one.same_code(other)
     a, b = getattr(one, "__code__", None), getattr(other, "__code__", None)
     if a is None or b is None:
         return False
-    return (a.co_code, a.co_names, a.co_varnames, a.co_consts) == (
-        b.co_code, b.co_names, b.co_varnames, b.co_consts,
-    )  # fmt: skip
+    same = (a.co_names, a.co_varnames, a.co_consts) == (b.co_names, b.co_varnames, b.co_consts)
+    return same and _instructions(a) == _instructions(b)
+
+
+def _instructions(code: CodeType) -> list[tuple[str, str]]:
+    """Return what a function does step by step, lookups of names in one form; not how far a jump goes."""
+    steps = [(step.opname, re.sub(r"^to \d+$", "", step.argrepr)) for step in dis.get_instructions(code)]
+    lookups = {"LOAD_METHOD": "LOAD_ATTR"}
+    return [
+        (lookups.get(name, name), shown.removeprefix("NULL + ").removesuffix(" + NULL|self"))
+        for name, shown in steps
+        if name not in ("PUSH_NULL", "PRECALL", "CACHE")
+    ]
 
 
 def _copy(argument: object) -> object:

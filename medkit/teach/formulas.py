@@ -15,14 +15,14 @@ from latex2mathml.converter import convert
 FORMULA = re.compile(
     r"(?P<code>(?P<fence>^ *(`{3,}|~{3,})).*?(?P=fence)|(?P<tick>`+)(?!`).+?(?<!`)(?P=tick)(?!`))"
     r"|\$\$(?P<block>.+?)\$\$"
-    r"|(?<![\\$\w])\$(?!\s)(?P<line>[^$\n`]+?)(?<![\s\\])\$(?![\d$])",
+    r"|(?<![\\$])\$(?!\s)(?P<line>[^$\n`]+?)(?<![\s\\])\$(?![\d$])",
     re.DOTALL | re.MULTILINE,
 )
 MARK = "xxformula{}xx"
 TAG = re.compile(r"\\tag\{([^{}]*)\}")
 SIZES = re.compile(r"\\[bB]igg?[lr]?(?=[()\[\]|])")  # MathML stretches brackets by itself
 STYLE = """
-math{font-size:1.08em}.equation{display:flex;align-items:center;margin:1em 0;overflow-x:auto}
+math{font-size:1.08em}.equation{display:flex;align-items:center;margin:.6em 0;padding:.5em 0;overflow-x:auto}
 .equation math{flex:1;margin:0}.equation .tag{padding-left:1em}
 """
 
