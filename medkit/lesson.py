@@ -105,7 +105,7 @@ def _highlighted(function) -> str:
             f"give a function of medkit, such as show_source(denoise.mean)"
         ) from error
     formatter = HtmlFormatter(
-        style=ThemeStyle, noclasses=True, nobackground=True, prestyles="white-space:pre"
+        style=ThemeStyle, noclasses=True, nobackground=True, prestyles="white-space:pre;overflow:visible"
     )
     code = highlight(textwrap.dedent("".join(lines)), PythonLexer(), formatter)
     place = f"{function.__module__.replace('.', '/')}.py"
