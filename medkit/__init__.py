@@ -4,12 +4,13 @@
 |---|---|---|---|
 | Eq. 1 | a weighted sum of neighbours removes noise | `medkit.denoise` | 01_denoise |
 | Eq. 2 | grey values scaled to [0, 1] | `medkit.normalise` | 02_normalise |
-| §3.2, Table 1 | rotation, flips and zoom make more images | `medkit.augment` | - |
-| Eq. 3-4 | each token looks at all others | `medkit.attention` | - |
-| Eq. 5 | frozen layers stay, byte for byte | `medkit.transfer` | - |
-| Eq. 6, 7, 9 | accuracy, Dice, F1 from four counts | `medkit.metrics` | - |
-| Eq. 8 | seconds for one image | `medkit.timing` | - |
-| Table 3 | the training run | `medkit.training`, `medkit.reproduce` | - |
+| §3.2, Table 1 | rotation, flips and zoom make more images | `medkit.augment` | 03_augment |
+| Eq. 3-4 | each token looks at all others | `medkit.attention` | 05_attention |
+| Eq. 5 | frozen layers stay, byte for byte | `medkit.transfer` | 07_transfer |
+| Eq. 6, 7, 9 | accuracy, Dice, F1 from four counts | `medkit.metrics` | 09_metrics |
+| Eq. 8 | seconds for one image | `medkit.timing` | 10_timing |
+| Table 3 | the training run | `medkit.training` | 08_training |
+| Tables 4-7 | four models compared | `medkit.reproduce` | 11_tables |
 
 The paper: S. Gomathi and R. Roopa Chandrika, "Advancing Medical Image Processing with Deep
 Learning: Innovations and Impact". For learning and research, not for clinical use.
