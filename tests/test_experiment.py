@@ -65,6 +65,7 @@ def test_same_seed_same_numbers_another_seed_others(split, device):
     assert first["loss"] != other["loss"] and first["result"] != other["result"]
 
 
+@pytest.mark.slow  # five starts of Python
 def test_same_seed_same_record_in_five_processes():
     """Each a fresh Python with its own order of sets and dicts of strings, all but the clock the same."""
     code = (

@@ -292,6 +292,7 @@ def test_twin_closed_form_of_labels(label_sets, label_set_counts):
 
 
 @peers_may_warn()  # scikit-learn's own, on absent classes
+@pytest.mark.slow  # 10,000 label sets
 def test_twin_scikit_learn(label_sets, label_set_counts):
     """Everything that scikit-learn has too, with NaN for 0/0 (`zero_division=nan`).
 

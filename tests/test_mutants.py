@@ -123,6 +123,7 @@ def test_every_mutant_is_a_program_of_its_own_with_a_name_of_its_own():
 
 
 @pytest.mark.parametrize("fresh", [True, False] if runner.CAN_FORK else [True])
+@pytest.mark.slow
 def test_a_survivor_is_reported_and_a_better_test_kills_it(toy, fresh):
     options = ["--root", str(toy(GOOD + WEAK).root), *(["--fresh"] if fresh else []), "sums"]
     weak = command(*options)

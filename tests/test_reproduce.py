@@ -58,6 +58,7 @@ def test_command_prints_the_tables_and_saves_a_record_for_each_run(tiny, capsys)
     assert "Run " not in again.err and again.out == out.out
 
 
+@pytest.mark.slow  # eight trainings
 def test_command_shares_the_work_and_the_records_merge(tiny, capsys):
     whole, shared = tiny / "whole", tiny / "shared"
     assert start("--models", "CNN", "hybrid", "--seeds", "3", "4", "--out", str(whole)) == 0

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.filterwarnings("error")
 
 IMAGES = list(lesson.specimens())
 FILES = [importlib.import_module(f"medkit.widgets.{found.name}") for found in pkgutil.iter_modules(widgets.__path__)]
+ALWAYS = ("denoise", "normalise", "attention", "metrics")  # the other files' sliders are moved with `-m slow`
 EXPLORERS = [value for file in FILES for name, value in vars(file).items() if name.startswith("explore_")]
 
 
@@ -160,7 +161,14 @@ def test_window_picture_counts_the_pixels_inside():
 # ---- sliders
 
 
-@pytest.mark.parametrize("explore", EXPLORERS)
+@pytest.mark.parametrize(
+    "explore",
+    [
+        pytest.param(one, marks=() if one.__module__.split(".")[-1] in ALWAYS else pytest.mark.slow)
+        for one in EXPLORERS
+    ],
+    ids=lambda one: one.__name__,
+)
 def test_every_control_moves_the_picture_and_takes_its_ends(explore):
     box = explore()
     controls = [part for part in parts(box) if not isinstance(part, ipywidgets.HTML)]

@@ -646,7 +646,7 @@ WRONG = (
         ),
         (
             "a cut chosen on the test images",
-            "best_cut(predict(model, task.val_image).label.softmax(1), task.val)",
+            "best_cut(label.softmax(1), task.val)",
             "best_cut(predict(model, task.test._image).label.softmax(1), task.test._images)",
         ),
         (
