@@ -23,7 +23,11 @@ FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 LESSONS = [path for path in NOTEBOOKS if not path.name.startswith("00")]
 QUICK = ("00_start_here", "02_normalise")
-CLOCKED: dict[str, set[str]] = {}  # notebook -> cells that show measured seconds, never the same twice
+CLOCKED = {  # cells that show measured seconds, hardly the same twice
+    "10_timing": {
+        "queue-live", "first-call", "unstable", "batches", "training-mode", "stages", "real-time",
+    },
+}  # fmt: skip
 FIRST_SECTION = "The equation"
 SECTIONS = [
     "By hand",
@@ -303,7 +307,7 @@ def test_run_twice_in_one_kernel_gives_the_same_values(path, tmp_path, monkeypat
     other = [
         one["id"] for one, again in zip(first, second, strict=True) if values_of(notebook, one) != values_of(notebook, again)
     ]
-    assert set(other) == CLOCKED.get(path.stem, set())
+    assert set(other) <= CLOCKED.get(path.stem, set())
 
 
 def test_a_cell_that_counts_its_runs_is_noticed(tmp_path, monkeypatch):
