@@ -12,9 +12,12 @@ import torch
 
 import medkit.denoise
 import medkit.normalise
-from medkit.exercises import EXERCISES, check, denoise, denoise_mistakes, denoise_questions, exercise
-from medkit.exercises import functions, normalise, normalise_mistakes, normalise_questions, questions
+from medkit.exercises import EXERCISES, check, denoise, exercise, functions, normalise, questions
+from medkit.exercises.denoise import mistakes as denoise_mistakes
+from medkit.exercises.denoise import questions as denoise_questions
 from medkit.exercises.engine import COURSE
+from medkit.exercises.normalise import mistakes as normalise_mistakes
+from medkit.exercises.normalise import questions as normalise_questions
 from medkit.exercises.verdict import Outcome
 
 pytestmark = pytest.mark.filterwarnings("error")

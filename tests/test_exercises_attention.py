@@ -7,8 +7,11 @@ import torch
 import torch.nn.functional as F
 
 import medkit.attention
-from medkit.exercises import EXERCISES, attention, attention_masked, attention_mistakes, attention_questions
-from medkit.exercises import attention_tests, check
+from medkit.exercises import EXERCISES, attention, check
+from medkit.exercises.attention import masked as attention_masked
+from medkit.exercises.attention import mistakes as attention_mistakes
+from medkit.exercises.attention import questions as attention_questions
+from medkit.exercises.attention import tests as attention_tests
 from medkit.exercises.questions import worked_out
 
 pytestmark = pytest.mark.filterwarnings("error")

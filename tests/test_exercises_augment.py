@@ -7,8 +7,12 @@ import torch
 import torch.nn.functional as F
 
 import medkit.augment
-from medkit.exercises import EXERCISES, check
-from medkit.exercises import augment, augment_flips, augment_lungs, augment_mistakes, augment_places, augment_questions
+from medkit.exercises import EXERCISES, augment, check
+from medkit.exercises.augment import flips as augment_flips
+from medkit.exercises.augment import lungs as augment_lungs
+from medkit.exercises.augment import mistakes as augment_mistakes
+from medkit.exercises.augment import places as augment_places
+from medkit.exercises.augment import questions as augment_questions
 from medkit.exercises.questions import worked_out
 
 pytestmark = pytest.mark.filterwarnings("error")

@@ -10,7 +10,9 @@ import torch
 from medkit import intervals
 from medkit.claims import questions
 from medkit.claims.trials import MIN_SEEDS, MIN_UNITS
-from medkit.exercises import EXERCISES, claims, claims_printed, claims_questions
+from medkit.exercises import EXERCISES, claims
+from medkit.exercises.claims import printed as claims_printed
+from medkit.exercises.claims import questions as claims_questions
 from medkit.intervals import Interval
 from medkit.runs import chosen_on_validation
 

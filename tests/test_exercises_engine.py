@@ -22,9 +22,22 @@ import torch
 
 import medkit.denoise
 import medkit.normalise
-from medkit.exercises import EXERCISES, ExerciseError, UnknownExercise, check, hint, progress, solution
-from medkit.exercises import denoise, engine, run, store, values, verdict
-from medkit.exercises.denoise_mistakes import sum_by_windows
+from medkit.exercises import (
+    EXERCISES,
+    ExerciseError,
+    UnknownExercise,
+    check,
+    denoise,
+    engine,
+    hint,
+    progress,
+    run,
+    solution,
+    store,
+    values,
+    verdict,
+)
+from medkit.exercises.denoise.mistakes import sum_by_windows
 from medkit.exercises.run import same_code
 from medkit.exercises.verdict import Outcome
 
@@ -372,6 +385,8 @@ def test_big_answers_are_cut():
     text = values.show(torch.zeros(300, 300))
     assert len(text) < 1500 and "shape (300, 300)" in text
     assert len(repr(check("1.5", "x" * 10_000))) < 1000
+    assert values.show(-(2**900)).startswith("-84527") and values.show(10**5000) == "a whole number of 16610 bits"
+    assert "a whole number of 16610 bits" in repr(check("1.3", 10**5000))  # more digits than Python writes out
 
 
 # --- hints, solution, progress ------------------------------------------------------------------

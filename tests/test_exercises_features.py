@@ -7,7 +7,9 @@ import torch
 import torch.nn.functional as F
 
 from medkit import blocks, denoise
-from medkit.exercises import EXERCISES, check, features, features_norm, features_questions
+from medkit.exercises import EXERCISES, check, features
+from medkit.exercises.features import norm as features_norm
+from medkit.exercises.features import questions as features_questions
 from medkit.exercises.questions import worked_out
 from medkit.models import CNN
 from medkit.widgets.features import geometry

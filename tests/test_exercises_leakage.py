@@ -9,8 +9,13 @@ import torch
 
 from medkit.data import leaks, split_by_group
 from medkit.data.phantom import phantom
-from medkit.exercises import EXERCISES, leakage, leakage_mistakes, leakage_near, leakage_questions, leakage_repair
-from medkit.exercises import leakage_splits, leakage_tests
+from medkit.exercises import EXERCISES, leakage
+from medkit.exercises.leakage import mistakes as leakage_mistakes
+from medkit.exercises.leakage import near as leakage_near
+from medkit.exercises.leakage import questions as leakage_questions
+from medkit.exercises.leakage import repair as leakage_repair
+from medkit.exercises.leakage import splits as leakage_splits
+from medkit.exercises.leakage import tests as leakage_tests
 
 pytestmark = pytest.mark.filterwarnings("error")
 TRAIN, TEST = phantom(18, size=48), phantom(9, size=48, split="test")

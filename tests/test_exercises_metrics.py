@@ -6,8 +6,12 @@ import pytest
 import torch
 
 from medkit import intervals, metrics, scores
-from medkit.exercises import EXERCISES, metrics_mistakes, metrics_questions, metrics_resampled, metrics_tests
+from medkit.exercises import EXERCISES
 from medkit.exercises import metrics as exercises_09
+from medkit.exercises.metrics import mistakes as metrics_mistakes
+from medkit.exercises.metrics import questions as metrics_questions
+from medkit.exercises.metrics import resampled as metrics_resampled
+from medkit.exercises.metrics import tests as metrics_tests
 from medkit.exercises.questions import worked_out
 
 pytestmark = pytest.mark.filterwarnings("error")

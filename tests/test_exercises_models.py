@@ -8,8 +8,12 @@ import pytest
 import torch
 
 from medkit import blocks, cost
-from medkit.exercises import EXERCISES, check, models, models_contract, models_mistakes, models_questions, models_tests
-from medkit.exercises import models_tokens
+from medkit.exercises import EXERCISES, check, models
+from medkit.exercises.models import contract as models_contract
+from medkit.exercises.models import mistakes as models_mistakes
+from medkit.exercises.models import questions as models_questions
+from medkit.exercises.models import tests as models_tests
+from medkit.exercises.models import tokens as models_tokens
 from medkit.models import CNN, Hybrid, Transformer, UNet
 
 pytestmark = pytest.mark.filterwarnings("error")

@@ -13,7 +13,7 @@ import torch
 from matplotlib.figure import Figure
 
 from medkit.exercises import EXERCISES, check, functions, pictures
-from medkit.exercises.denoise_mistakes import sum_by_windows
+from medkit.exercises.denoise.mistakes import sum_by_windows
 
 pytestmark = pytest.mark.filterwarnings("error")
 NAN, INF = math.nan, math.inf

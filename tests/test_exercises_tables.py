@@ -6,10 +6,12 @@ import re
 
 import pytest
 import torch
-
 from made_up import made_up
+
 from medkit import intervals, runs
-from medkit.exercises import EXERCISES, tables, tables_majority, tables_questions
+from medkit.exercises import EXERCISES, tables
+from medkit.exercises.tables import majority as tables_majority
+from medkit.exercises.tables import questions as tables_questions
 
 pytestmark = pytest.mark.filterwarnings("error")
 

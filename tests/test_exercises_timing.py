@@ -11,8 +11,12 @@ import torch
 from torch import nn
 
 from medkit import timing as module
-from medkit.exercises import EXERCISES, check, timing, timing_mistakes, timing_questions, timing_speeds
-from medkit.exercises import timing_tests, timing_timers
+from medkit.exercises import EXERCISES, check, timing
+from medkit.exercises.timing import mistakes as timing_mistakes
+from medkit.exercises.timing import questions as timing_questions
+from medkit.exercises.timing import speeds as timing_speeds
+from medkit.exercises.timing import tests as timing_tests
+from medkit.exercises.timing import timers as timing_timers
 from medkit.paper import TIME
 from medkit.settings import Settings
 

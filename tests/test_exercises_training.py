@@ -10,8 +10,11 @@ import torch.nn.functional as F
 
 import medkit.losses
 import medkit.training
-from medkit.exercises import EXERCISES, check, training, training_mistakes, training_pieces, training_questions
-from medkit.exercises import training_tests
+from medkit.exercises import EXERCISES, check, training
+from medkit.exercises.training import mistakes as training_mistakes
+from medkit.exercises.training import pieces as training_pieces
+from medkit.exercises.training import questions as training_questions
+from medkit.exercises.training import tests as training_tests
 from medkit.exercises.verdict import Outcome
 
 pytestmark = pytest.mark.filterwarnings("error")

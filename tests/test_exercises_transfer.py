@@ -9,9 +9,13 @@ import torch
 from torch import nn
 
 from medkit import transfer
-from medkit.exercises import EXERCISES, check, transfer_freezes, transfer_mistakes, transfer_questions, transfer_stem
+from medkit.exercises import EXERCISES, check
 from medkit.exercises import transfer as transfer_exercises
-from medkit.exercises import transfer_tests
+from medkit.exercises.transfer import freezes as transfer_freezes
+from medkit.exercises.transfer import mistakes as transfer_mistakes
+from medkit.exercises.transfer import questions as transfer_questions
+from medkit.exercises.transfer import stem as transfer_stem
+from medkit.exercises.transfer import tests as transfer_tests
 from medkit.models.pretrained import IMAGENET_MEAN, IMAGENET_STD, GreyStem
 
 pytestmark = pytest.mark.filterwarnings("error")

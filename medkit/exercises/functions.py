@@ -14,8 +14,8 @@ from medkit.exercises.exercise import (
     before_running,
     known,
     not_attempted,
-    not_your_own,
     not_yet,
+    not_your_own,
     raised,
     source_of,
 )

@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from medkit import figure
-from medkit.exercises.values import ABSOLUTE, RELATIVE, as_numbers
+from medkit.exercises.values import as_numbers, close
 
 SIDE, AREA = 3, 16  # rows, columns and numbers from which a matrix is drawn
 LENGTH = 8  # numbers from which a curve is drawn
@@ -55,13 +55,10 @@ def gap(expected: Tensor, yours: Tensor) -> Tensor:
     return torch.where(apart.isfinite(), apart, math.nan)
 
 
-def first_part(apart: Tensor, expected: Tensor) -> tuple[int, ...]:
-    """Return the leading axes of the first (H, W) in which a gap is more than rounding."""
-    finite = expected[expected.isfinite()].abs()
-    scale = 1.0 + (float(finite.max()) if len(finite) else 0.0)
-    off = apart.isnan() | (apart.abs() > ABSOLUTE * scale + RELATIVE * expected.abs())
-    where = off.nonzero()
-    lead = apart.ndim - 2
+def first_part(expected: Tensor, yours: Tensor) -> tuple[int, ...]:
+    """Return the leading axes of the first (H, W) in which two answers of one shape differ by more than rounding."""
+    where = (~close(yours, expected)).nonzero()
+    lead = expected.ndim - 2
     return tuple(where[0, :lead].tolist()) if len(where) else (0,) * lead
 
 
@@ -71,7 +68,7 @@ def _draw(inputs: tuple, expected: Tensor, yours: Tensor, remark: str) -> str:
     if expected.ndim == 1:
         place, results = (), _of_curves(expected, yours)
     else:
-        place = first_part(apart, expected) if fits else (0,) * (expected.ndim - 2)
+        place = first_part(expected, yours) if fits else (0,) * (expected.ndim - 2)
         results = _of_maps(expected, yours, apart, place, _is_grey(inputs))
     panels = [*_of_inputs(inputs, place), *results]
     found = _largest(apart) if fits else f"yours has shape {tuple(yours.shape)}, not {tuple(expected.shape)}"

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 RELATIVE, ABSOLUTE = 1e-4, 1e-5  # float32 sums differ in order and so in their last digits
+LONGEST = 1000  # bits of a whole number that is still shown in full
 
 
 def as_numbers(value: object) -> Tensor | None:
@@ -32,10 +33,10 @@ def same(pred: Tensor | None, target: Tensor | None) -> bool:
         return pred is target
     if pred.shape != target.shape:
         return False
-    return bool(_equal(pred, target).all())
+    return bool(close(pred, target).all())
 
 
-def _equal(pred: Tensor, target: Tensor) -> Tensor:
+def close(pred: Tensor, target: Tensor) -> Tensor:
     """Tell number by number whether two answers of one shape agree; NaN agrees with NaN."""
     finite = target[torch.isfinite(target)]
     scale = 1.0 + float(finite.abs().max()) if len(finite) else 1.0
@@ -50,6 +51,8 @@ def small_image(*shape: int, seed: int, low: int = 0, high: int = 10) -> Tensor:
 
 def show(value: object) -> str:
     """Return `value` in a few short lines of text."""
+    if isinstance(value, int) and value.bit_length() > LONGEST:  # Python refuses to write out thousands of digits
+        return f"a whole number of {value.bit_length()} bits"
     if isinstance(value, str | int | float | type(None) | type(...)):
         return f"{value:.6g}" if isinstance(value, float) else _cut(repr(value))
     numbers = as_numbers(value)
@@ -71,7 +74,7 @@ def difference(yours: object, expected: Tensor) -> str:
     bad = int((~torch.isfinite(numbers) & torch.isfinite(expected)).sum())
     if bad:
         return f"{bad} of {numbers.numel()} values are NaN or infinite: something was divided by zero?"
-    where = tuple((~_equal(numbers, expected)).nonzero()[0].tolist())
+    where = tuple((~close(numbers, expected)).nonzero()[0].tolist())
     place = f" at {list(where)}" if where else ""
     return f"The first difference{place}: expected {expected[where]:.6g}, yours {numbers[where]:.6g}." + (
         _integer_remark(yours)

@@ -1,7 +1,7 @@
 """The exercises of notebook 03 (§3.2, Table 1), and in full the one where a function is repaired.
 
-`augment_places` has those where a function is written, `augment_questions` the number, the figure and
-the test; `augment_mistakes`, `augment_lungs` and `augment_flips` have the wrong versions.
+`places` has those where a function is written, `questions` the number, the figure and the test;
+`mistakes`, `lungs` and `flips` have the wrong versions.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from medkit.exercises import augment_lungs as versions
-from medkit.exercises.augment_places import READ_BETWEEN, READING_PLACES, READY_MADE
-from medkit.exercises.augment_questions import DOT, KILL_FLIPS, TURNED_FIGURE
+from medkit.exercises.augment import lungs as versions
+from medkit.exercises.augment.places import READ_BETWEEN, READING_PLACES, READY_MADE
+from medkit.exercises.augment.questions import DOT, KILL_FLIPS, TURNED_FIGURE
 from medkit.exercises.exercise import Mistake
 from medkit.exercises.functions import Case, RepairFunction
 from medkit.exercises.values import small_image

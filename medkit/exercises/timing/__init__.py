@@ -1,20 +1,19 @@
 """The exercises of notebook 10 (Eq. 8), and in full those where a function is written.
 
-`timing_speeds` has the function to repair, `timing_questions` the number and the figure,
-`timing_tests` the test, `timing_mistakes` the wrong versions of 10.1 and 10.2. No
-exercise looks at a clock: all times are given.
+`speeds` has the function to repair, `questions` the number and the figure, `tests` the test, `mistakes`
+the wrong versions of 10.1 and 10.2. No exercise looks at a clock: all times are given.
 """
 
 from __future__ import annotations
 
 import torch
 
-from medkit.exercises import timing_mistakes as versions
 from medkit.exercises.exercise import Mistake
 from medkit.exercises.functions import Case, WriteFunction
-from medkit.exercises.timing_questions import MOST_FAVOURABLE, STILL_CHANGING
-from medkit.exercises.timing_speeds import AVERAGE_OF_SPEEDS
-from medkit.exercises.timing_tests import KILL_TIMERS
+from medkit.exercises.timing import mistakes as versions
+from medkit.exercises.timing.questions import MOST_FAVOURABLE, STILL_CHANGING
+from medkit.exercises.timing.speeds import AVERAGE_OF_SPEEDS
+from medkit.exercises.timing.tests import KILL_TIMERS
 
 
 def summary(seconds, images, warm_up):

@@ -7,7 +7,7 @@ import statistics
 
 import torch
 
-from medkit.exercises.tables_mistakes import by_unit
+from medkit.exercises.tables.mistakes import by_unit
 
 # 11.2 paired leads: other right versions
 

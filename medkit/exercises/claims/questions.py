@@ -7,7 +7,7 @@ from typing import NamedTuple
 from matplotlib.axes import Axes
 
 from medkit import figure
-from medkit.exercises import claims_printed as versions
+from medkit.exercises.claims import printed as versions
 from medkit.exercises.exercise import Mistake
 from medkit.exercises.questions import PredictNumber, ReadFigure, WriteTest
 

@@ -1,11 +1,11 @@
-"""Exercise 6.6: a test of the contract that all models share; the models themselves are in `models_contract`."""
+"""Exercise 6.6: a test of the contract that all models share; the models themselves are in `contract`."""
 
 from __future__ import annotations
 
 import torch
 
-from medkit.exercises import models_contract as versions
 from medkit.exercises.exercise import Mistake
+from medkit.exercises.models import contract as versions
 from medkit.exercises.questions import WriteTest
 
 

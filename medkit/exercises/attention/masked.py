@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from medkit.exercises import attention_mistakes as versions
+from medkit.exercises.attention import mistakes as versions
 from medkit.exercises.exercise import Mistake
 from medkit.exercises.functions import Case, WriteFunction
 from medkit.exercises.values import small_image

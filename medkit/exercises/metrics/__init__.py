@@ -1,19 +1,19 @@
 """The exercises of notebook 09 (Eq. 6, 7, 9), and in full those where a function is written or repaired.
 
-`metrics_resampled` has the bootstrap to repair, `metrics_questions` the number and the figure,
-`metrics_tests` the test; the wrong versions of what stands here are in `metrics_mistakes`.
+`resampled` has the bootstrap to repair, `questions` the number and the figure, `tests` the test; the
+wrong versions of what stands here are in `mistakes`.
 """
 
 from __future__ import annotations
 
 import torch
 
-from medkit.exercises import metrics_mistakes as versions
 from medkit.exercises.exercise import Mistake
 from medkit.exercises.functions import Case, WriteFunction
-from medkit.exercises.metrics_questions import F1_OF_BLEEDS, OVERLAPS
-from medkit.exercises.metrics_resampled import RESAMPLED_MEANS
-from medkit.exercises.metrics_tests import KILL_AUROC
+from medkit.exercises.metrics import mistakes as versions
+from medkit.exercises.metrics.questions import F1_OF_BLEEDS, OVERLAPS
+from medkit.exercises.metrics.resampled import RESAMPLED_MEANS
+from medkit.exercises.metrics.tests import KILL_AUROC
 from medkit.exercises.values import small_image
 
 READY_MADE = (

@@ -1,18 +1,18 @@
 """The exercises of notebook 04 (what convolutions see), and in full those where a function is written.
 
-`features_norm` has 4.4, `features_questions` the number and the figure, `features_tests` the test to
-write, and `features_mistakes` the wrong versions.
+`norm` has 4.4, `questions` the number and the figure, `tests` the test to write, and `mistakes` the
+wrong versions.
 """
 
 from __future__ import annotations
 
 import torch
 
-from medkit.exercises import features_mistakes as versions
 from medkit.exercises.exercise import Mistake
-from medkit.exercises.features_norm import GROUP_NORM
-from medkit.exercises.features_questions import HOW_MANY, WHICH_MAP
-from medkit.exercises.features_tests import KILL_POOLING
+from medkit.exercises.features import mistakes as versions
+from medkit.exercises.features.norm import GROUP_NORM
+from medkit.exercises.features.questions import HOW_MANY, WHICH_MAP
+from medkit.exercises.features.tests import KILL_POOLING
 from medkit.exercises.functions import Case, WriteFunction
 from medkit.exercises.values import small_image
 

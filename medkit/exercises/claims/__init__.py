@@ -1,6 +1,6 @@
 """The exercises of notebook 12 (the ledger), and in full those where a function is written or repaired.
 
-`claims_questions` has the number, the figure and the test; `claims_mistakes` and `claims_leads` the wrong versions.
+`questions` has the number, the figure and the test; `mistakes` and `leads` the wrong versions.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ import math
 
 import torch
 
-from medkit.exercises import claims_leads as leads
-from medkit.exercises import claims_mistakes as versions
-from medkit.exercises.claims_questions import KILL_AS_PRINTED, NINE_LOOKS, READINGS_OR_SEEDS
+from medkit.exercises.claims import leads
+from medkit.exercises.claims import mistakes as versions
+from medkit.exercises.claims.questions import KILL_AS_PRINTED, NINE_LOOKS, READINGS_OR_SEEDS
 from medkit.exercises.exercise import Mistake
 from medkit.exercises.functions import Case, RepairFunction, WriteFunction
 

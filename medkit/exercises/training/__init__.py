@@ -1,19 +1,19 @@
 """The exercises of notebook 08 (Table 3), and in full those where a function is written.
 
-`training_pieces` has the function to repair, `training_questions` the number and the figure,
-`training_tests` the test, and `training_mistakes` the wrong versions of 8.1 and 8.2.
+`pieces` has the function to repair, `questions` the number and the figure, `tests` the test, and
+`mistakes` the wrong versions of 8.1 and 8.2.
 """
 
 from __future__ import annotations
 
 import torch
 
-from medkit.exercises import training_mistakes as versions
 from medkit.exercises.exercise import Mistake
 from medkit.exercises.functions import Case, WriteFunction
-from medkit.exercises.training_pieces import PIECES
-from medkit.exercises.training_questions import NEVER_ZEROED, TOO_OFTEN
-from medkit.exercises.training_tests import KILL_ORDERS
+from medkit.exercises.training import mistakes as versions
+from medkit.exercises.training.pieces import PIECES
+from medkit.exercises.training.questions import NEVER_ZEROED, TOO_OFTEN
+from medkit.exercises.training.tests import KILL_ORDERS
 from medkit.exercises.values import small_image
 
 

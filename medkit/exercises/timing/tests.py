@@ -6,9 +6,9 @@ import statistics
 
 import numpy as np
 
-from medkit.exercises import timing_timers as timers
 from medkit.exercises.exercise import Mistake
 from medkit.exercises.questions import WriteTest
+from medkit.exercises.timing import timers
 
 DEVICE = '''\
 def test_measure(measure):

@@ -8,9 +8,9 @@ import torch
 from matplotlib.axes import Axes
 
 from medkit import figure
-from medkit.exercises import tables_majority as versions
 from medkit.exercises.exercise import Mistake
 from medkit.exercises.questions import PredictNumber, ReadFigure, WriteTest
+from medkit.exercises.tables import majority as versions
 
 HALF_WIDTH = PredictNumber(
     id="11.3",

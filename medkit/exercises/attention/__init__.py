@@ -1,17 +1,17 @@
 """The exercises of notebook 05 (Eq. 3-4), and in full those where a function is written or repaired.
 
-`attention_masked` has 5.2, `attention_questions` the number and the figure, `attention_tests` the test to
-write, and `attention_mistakes` the wrong versions.
+`masked` has 5.2, `questions` the number and the figure, `tests` the test to write, and `mistakes` the
+wrong versions.
 """
 
 from __future__ import annotations
 
 import torch
 
-from medkit.exercises import attention_mistakes as versions
-from medkit.exercises.attention_masked import MASKED_WEIGHTS, READY_MADE, tokens
-from medkit.exercises.attention_questions import AS_PRINTED, WHOSE_SUM
-from medkit.exercises.attention_tests import KILL_ATTENTION
+from medkit.exercises.attention import mistakes as versions
+from medkit.exercises.attention.masked import MASKED_WEIGHTS, READY_MADE, tokens
+from medkit.exercises.attention.questions import AS_PRINTED, WHOSE_SUM
+from medkit.exercises.attention.tests import KILL_ATTENTION
 from medkit.exercises.exercise import Mistake
 from medkit.exercises.functions import Case, RepairFunction, WriteFunction
 from medkit.exercises.values import small_image

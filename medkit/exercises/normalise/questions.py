@@ -7,8 +7,8 @@ import random
 import torch
 
 from medkit import figure
-from medkit.exercises import normalise_mistakes as versions
 from medkit.exercises.exercise import Mistake
+from medkit.exercises.normalise import mistakes as versions
 from medkit.exercises.questions import PredictNumber, ReadFigure, WriteTest
 
 

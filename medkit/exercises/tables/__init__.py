@@ -1,6 +1,6 @@
 """The exercises of notebook 11 (Tables 4-7), and in full those where a function is written or repaired.
 
-`tables_questions` has the number, the figure and the test; `tables_mistakes` and `tables_pairs` the wrong versions.
+`questions` has the number, the figure and the test; `mistakes` and `pairs` the wrong versions.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ import math
 
 import torch
 
-from medkit.exercises import tables_mistakes as versions
-from medkit.exercises import tables_pairs as pairs
 from medkit.exercises.exercise import Mistake
 from medkit.exercises.functions import Case, RepairFunction, WriteFunction
-from medkit.exercises.tables_questions import HALF_WIDTH, KILL_MAJORITY, SHOWN_TO_BE_BETTER
+from medkit.exercises.tables import mistakes as versions
+from medkit.exercises.tables import pairs
+from medkit.exercises.tables.questions import HALF_WIDTH, KILL_MAJORITY, SHOWN_TO_BE_BETTER
 
 READY_MADE = ("medkit.intervals", "medkit.evidence", "scipy", "sklearn", "statsmodels")
 

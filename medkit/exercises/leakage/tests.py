@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from medkit.exercises import leakage_splits as versions
 from medkit.exercises.exercise import Mistake
+from medkit.exercises.leakage import splits as versions
 from medkit.exercises.questions import WriteTest
 
 

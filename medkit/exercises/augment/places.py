@@ -1,11 +1,11 @@
-"""3.1 and 3.2: where a moved picture reads, and how it reads between pixels. `augment_mistakes` is beside them."""
+"""3.1 and 3.2: where a moved picture reads, and how it reads between pixels. `mistakes` is beside them."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from medkit.exercises import augment_mistakes as versions
+from medkit.exercises.augment import mistakes as versions
 from medkit.exercises.exercise import Mistake
 from medkit.exercises.functions import Case, WriteFunction
 from medkit.exercises.values import small_image

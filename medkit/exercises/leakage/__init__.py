@@ -1,20 +1,20 @@
 """The exercises of notebook 13 (leakage), and in full the first two that are written.
 
-`leakage_near` has the near twins, `leakage_repair` the function to repair, `leakage_questions` the number and
-the figure, `leakage_tests` the test; the wrong versions of what stands here are in `leakage_mistakes`.
+`near` has the near twins, `repair` the function to repair, `questions` the number and the figure,
+`tests` the test; the wrong versions of what stands here are in `mistakes`.
 """
 
 from __future__ import annotations
 
 import torch
 
-from medkit.exercises import leakage_mistakes as versions
 from medkit.exercises.exercise import Mistake
 from medkit.exercises.functions import Case, WriteFunction
-from medkit.exercises.leakage_near import NEAR_TWINS
-from medkit.exercises.leakage_questions import EXPECTED, PAIRS
-from medkit.exercises.leakage_repair import TEST_SCALED
-from medkit.exercises.leakage_tests import KILL_SPLITS
+from medkit.exercises.leakage import mistakes as versions
+from medkit.exercises.leakage.near import NEAR_TWINS
+from medkit.exercises.leakage.questions import EXPECTED, PAIRS
+from medkit.exercises.leakage.repair import TEST_SCALED
+from medkit.exercises.leakage.tests import KILL_SPLITS
 from medkit.exercises.values import small_image
 
 READY_MADE = ("medkit.data", "sklearn", "monai")

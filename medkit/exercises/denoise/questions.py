@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from medkit import figure
-from medkit.exercises import denoise_mistakes as versions
+from medkit.exercises.denoise import mistakes as versions
 from medkit.exercises.exercise import Mistake
 from medkit.exercises.questions import PredictNumber, ReadFigure, WriteTest
 

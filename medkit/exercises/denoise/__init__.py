@@ -1,14 +1,14 @@
 """The exercises of notebook 01 (Eq. 1), and in full those where a function is written or repaired.
 
-`denoise_questions` has the number, the figure and the test; `denoise_mistakes` the wrong versions.
+`questions` has the number, the figure and the test; `mistakes` the wrong versions.
 """
 
 from __future__ import annotations
 
 import torch
 
-from medkit.exercises import denoise_mistakes as versions
-from medkit.exercises.denoise_questions import AS_PRINTED, KILL_MEANS, SALT_AND_PEPPER
+from medkit.exercises.denoise import mistakes as versions
+from medkit.exercises.denoise.questions import AS_PRINTED, KILL_MEANS, SALT_AND_PEPPER
 from medkit.exercises.exercise import Mistake
 from medkit.exercises.functions import Case, RepairFunction, WriteFunction
 from medkit.exercises.values import small_image

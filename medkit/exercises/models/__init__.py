@@ -1,19 +1,19 @@
 """The exercises of notebook 06 (the models), and in full those where a function is written.
 
-`models_tokens` has the function to repair, `models_questions` the number and the figure, `models_tests`
-the test, `models_mistakes` the wrong versions.
+`tokens` has the function to repair, `questions` the number and the figure, `tests` the test, `mistakes`
+the wrong versions.
 """
 
 from __future__ import annotations
 
 import torch
 
-from medkit.exercises import models_mistakes as versions
 from medkit.exercises.exercise import Mistake
 from medkit.exercises.functions import Case, WriteFunction
-from medkit.exercises.models_questions import ATTENTION_MEMORY, WHAT_A_PIXEL_SEES
-from medkit.exercises.models_tests import KILL_MODELS
-from medkit.exercises.models_tokens import TOKENS
+from medkit.exercises.models import mistakes as versions
+from medkit.exercises.models.questions import ATTENTION_MEMORY, WHAT_A_PIXEL_SEES
+from medkit.exercises.models.tests import KILL_MODELS
+from medkit.exercises.models.tokens import TOKENS
 from medkit.exercises.values import small_image
 
 READY_MADE = ("medkit.cost", "medkit.blocks", "medkit.models", "torch.utils.flop_counter", "einops", "monai")

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from medkit import augment, figure
 from medkit.data.phantom import phantom
-from medkit.exercises import augment_flips as versions
+from medkit.exercises.augment import flips as versions
 from medkit.exercises.exercise import Mistake
 from medkit.exercises.pictures import outlined
 from medkit.exercises.questions import PredictNumber, ReadFigure, WriteTest

@@ -1,16 +1,16 @@
 """The exercises of notebook 02 (Eq. 2), and in full those where a function is written or repaired.
 
-`normalise_questions` has the number, the figure and the test; `normalise_mistakes` the wrong versions.
+`questions` has the number, the figure and the test; `mistakes` the wrong versions.
 """
 
 from __future__ import annotations
 
 import torch
 
-from medkit.exercises import normalise_mistakes as versions
 from medkit.exercises.exercise import Mistake
 from medkit.exercises.functions import Case, RepairFunction, WriteFunction
-from medkit.exercises.normalise_questions import KILL_MIN_MAX, METAL, METAL_FIGURE
+from medkit.exercises.normalise import mistakes as versions
+from medkit.exercises.normalise.questions import KILL_MIN_MAX, METAL, METAL_FIGURE
 from medkit.exercises.values import small_image
 
 READY_MADE = ("medkit.normalise", "skimage", "kornia", "torchvision", "sklearn", "cv2")

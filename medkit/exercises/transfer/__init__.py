@@ -1,7 +1,6 @@
 """The exercises of notebook 07 (Eq. 5), and in full those where a function is written or repaired.
 
-`transfer_questions` has the number and the figure, `transfer_tests` the test, `transfer_mistakes` the
-wrong versions.
+`questions` has the number and the figure, `tests` the test, `mistakes` the wrong versions.
 """
 
 from __future__ import annotations
@@ -10,12 +9,12 @@ import math
 
 import torch
 
-from medkit.exercises import transfer_mistakes as versions
 from medkit.exercises.exercise import Mistake
 from medkit.exercises.functions import Case, RepairFunction, WriteFunction
-from medkit.exercises.transfer_questions import RUNNING_MEAN, WHO_MOVED
-from medkit.exercises.transfer_stem import GREY_STEM
-from medkit.exercises.transfer_tests import KILL_FREEZES
+from medkit.exercises.transfer import mistakes as versions
+from medkit.exercises.transfer.questions import RUNNING_MEAN, WHO_MOVED
+from medkit.exercises.transfer.stem import GREY_STEM
+from medkit.exercises.transfer.tests import KILL_FREEZES
 from medkit.exercises.values import small_image
 
 READY_MADE = ("medkit.transfer", "medkit.models", "medkit.pretrain", "torch.optim", "torchvision", "timm")

@@ -1,12 +1,12 @@
-"""Exercise 7.6: a test of freezing; what is tested is in `transfer_freezes`."""
+"""Exercise 7.6: a test of freezing; what is tested is in `freezes`."""
 
 from __future__ import annotations
 
 import torch
 
-from medkit.exercises import transfer_freezes as versions
 from medkit.exercises.exercise import Mistake
 from medkit.exercises.questions import WriteTest
+from medkit.exercises.transfer import freezes as versions
 
 
 def test_freeze(freeze):
