@@ -32,10 +32,10 @@ Without a display no browser opens: copy the printed URL into one. Ctrl-C ends i
 Further arguments go to JupyterLab, such as --port 9000.""",
     "test": """python3 -m medkit test [pytest arguments]
 
-Runs all tests and notebooks (pytest --nbmake) in fast mode and prints what was skipped. No skip
-is allowed but for a missing CUDA GPU, MEDKIT_DATA unset, and Chromium outside CI. Tests marked
-`slow` are left out unless -m is given. Further arguments go to pytest, such as
-tests/test_denoise.py, -k gaussian or -x.""",
+Runs all tests and notebooks (pytest --nbmake) in fast mode, in two processes of one thread each, and
+prints what was skipped. No skip is allowed but for a missing CUDA GPU, MEDKIT_DATA unset, and Chromium
+outside CI. Tests marked `slow` are left out unless -m is given. Further arguments go to pytest, such as
+tests/test_denoise.py, -k gaussian or -x; where some tests are picked out, they run in one process.""",
     "doctor": """python3 -m medkit doctor
 
 Prints Python, package versions, device, memory, disk and the data found. Lines with !! are off
@@ -118,6 +118,15 @@ def open_lab(arguments):
     return environment.hand_over(command + arguments, environment.child_environment(python))
 
 
+def is_whole_run(arguments):
+    """Tell whether pytest's arguments pick out no tests, so that two processes are worth their start.
+
+    >>> is_whole_run(["-q"]), is_whole_run(["-k", "gaussian"]), is_whole_run(["--pdb"])
+    (True, False, False)
+    """
+    return all(a.startswith("-") and not a.startswith(("-n", "-m", "-k", "--pdb", "--co")) for a in arguments)
+
+
 def run_tests(arguments):
     """Run all tests and notebooks."""
     from medkit import environment
@@ -128,6 +137,9 @@ def run_tests(arguments):
         command += ["-m", "not slow"]
     environ = environment.child_environment(python)
     environ.update(MEDKIT_FAST="1", MEDKIT_NO_SKIP="1")
+    if is_whole_run(arguments):
+        command += ["-n", "2", "--dist", "loadfile"]
+        environ.setdefault("OMP_NUM_THREADS", "1")  # two processes with a thread for each core are in each other's way
     environ.pop("MEDKIT_STRICT", None)  # the notebooks are tested as students open them: unsolved
     return environment.hand_over(command + arguments, environ)
 

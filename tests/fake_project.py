@@ -14,7 +14,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent.parent
 PARTS = ("__init__", "__main__", "packages", "install", "environment", "doctor")
 SHOW = """import json, os, sys
-names = ("PATH", "VIRTUAL_ENV", "PYTHONPATH", "MEDKIT_FAST", "MEDKIT_NO_SKIP", "MEDKIT_STRICT", "MEDKIT_DATA")
+names = "PATH VIRTUAL_ENV PYTHONPATH OMP_NUM_THREADS MEDKIT_FAST MEDKIT_NO_SKIP MEDKIT_STRICT MEDKIT_DATA".split()
 environ = {name: os.environ.get(name) for name in names}
 print(json.dumps(dict(arguments=sys.argv[1:], folder=os.getcwd(), prefix=sys.prefix, environ=environ)))
 """

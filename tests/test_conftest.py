@@ -142,3 +142,12 @@ def test_failures_and_empty_runs_keep_their_exit_code(project):
     project.makepyfile("def test_a(): assert False")
     assert project.runpytest_inprocess().ret == pytest.ExitCode.TESTS_FAILED
     assert project.runpytest_inprocess("-k", "nothing").ret == pytest.ExitCode.NO_TESTS_COLLECTED
+
+
+def test_two_processes_count_skips_as_one(project):
+    pytest.importorskip("xdist")
+    line = "import pytest\npytest.importorskip('no_such_package')\n"
+    project.makepyfile(test_a=line, test_b=skipping("needs a CUDA GPU"), test_c=skipping("needs a CUDA GPU"))
+    done = project.runpytest_inprocess("-p", "xdist", "-n", "2", "--dist", "loadfile")
+    assert done.ret == 1 and "skips: 3" in done.stdout.str()
+    done.stdout.fnmatch_lines(["allowed        2 x needs a CUDA GPU", "NOT ALLOWED    1 x could not import*"])

@@ -144,6 +144,13 @@ def test_test_runs_notebooks_in_fast_mode_and_allows_no_skip(kit):
     assert got["environ"]["MEDKIT_STRICT"] is None and got["environ"]["MEDKIT_DATA"] == str(kit.root / "data")
 
 
+def test_a_whole_run_is_shared_by_two_processes_of_one_thread(kit):
+    whole, some = shown(kit.start("test", "-q")), shown(kit.start("test", "-k", "one"))
+    assert whole["arguments"] == ["--nbmake", "-m", "not slow", "-n", "2", "--dist", "loadfile", "-q"]
+    assert "-n" not in some["arguments"]
+    assert (whole["environ"]["OMP_NUM_THREADS"], some["environ"]["OMP_NUM_THREADS"]) == ("1", None)
+
+
 @pytest.mark.parametrize("given", [["-m", "slow"], ["-mslow"]])
 def test_a_marker_that_is_given_replaces_the_default(kit, given):
     assert shown(kit.start("test", *given))["arguments"] == ["--nbmake", *given]
