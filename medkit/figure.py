@@ -135,7 +135,9 @@ def curve(x: Sequence[float], lines: dict[str, Sequence[float]], title: str, lab
         axis.set_title(title, color=INK, fontsize=11)
         axis.set_xlabel(label, color=INK, fontsize=9)
         axis.set_box_aspect(0.8)
-        axis.legend(frameon=False, labelcolor=INK, fontsize=9)
+        if list(lines) != [title]:  # below the axis, where it can't hide a line
+            place = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2), "ncols": 1 if len(lines) < 3 else 2}
+            axis.legend(**place, frameon=False, labelcolor=INK, fontsize=9)
         _plain_axis(axis)
 
     return draw

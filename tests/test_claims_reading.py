@@ -143,10 +143,16 @@ def test_html_escapes_all_text_and_has_no_colour_of_its_own():
     verdict = Verdict("K1", EVIL, EVIL, None, EVIL, f"{EVIL}\nsecond line", EVIL, (EVIL,))
     page = html([verdict], [EVIL])
     assert "<script" not in page and page.count("&lt;script&gt;") == 7
-    assert "<br>second line" in page and 'scope="row"' in page and "no verdict yet" in page
+    assert "<li>second line</li>" in page and 'scope="row"' in page and "no verdict yet" in page
     assert "color:" not in page.replace("border-color", "") and "background" not in page
     found = ledger([], ["K1", "K20", "K31"])
     assert all(f"{one.id}: " in html(found) for one in found)
+
+
+def test_html_keeps_the_numbers_closed_and_opens_nothing_where_there_are_none():
+    page = html([Verdict("K1", "it is", "by K1", None, "why", "a number", "", ("r/a.json",))])
+    assert "<summary>real images, records behind K1</summary>" in page and "<details open" not in page
+    assert "<details" not in html([Verdict("K1", "it is", "by K1", None, "why", "", "", ())])
 
 
 def test_many_names_are_written_as_few():

@@ -222,6 +222,15 @@ def test_a_usual_window_sets_level_and_width_and_draws_once_for_each():
     assert "level -600, width 1500" in picture(box)
 
 
+def test_a_slider_moved_there_and_back_shows_the_same_picture():
+    """A browser adds up steps: from 0.01, nine steps of 0.01 are 0.09999999999999999."""
+    slider = controls.slider(ipywidgets.FloatSlider, 0.1, 0.01, 0.25, 0.01, "rate")
+    box = controls.linked({"rate": slider}, lambda rate: f"{rate!r}")
+    slider.value = 0.11
+    slider.value = 0.01 + 9 * 0.01
+    assert picture(box) == "0.1"
+
+
 def test_an_error_in_a_picture_is_not_swallowed():
     slider = ipywidgets.IntSlider(1, 1, 4)
 

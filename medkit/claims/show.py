@@ -13,9 +13,12 @@ from medkit.claims.verdict import VERDICTS, Verdict
 
 WIDTH = 100  # columns
 NONE_YET = "no verdict yet"
-HEADS = ("claim", "verdict", "why", "real images", "phantoms", "records")
+HEADS = ("claim", "verdict", "why")
 STYLE = (
-    ".medkit-claims table{border-collapse:collapse}"
+    ".medkit-claims table{border-collapse:collapse;width:100%;table-layout:fixed}"
+    ".medkit-claims caption{text-align:left;padding:0.3em 0.7em}"
+    ".medkit-claims th:nth-child(1){width:30%}.medkit-claims th:nth-child(2){width:8.5em}"
+    ".medkit-claims summary{cursor:pointer}.medkit-claims li{overflow-wrap:anywhere}"
     ".medkit-claims th,.medkit-claims td{text-align:left;vertical-align:top;padding:0.3em 0.7em;"
     "border-bottom:1px solid var(--jp-border-color2,rgba(128,128,128,0.5))}"
 )  # no colour for ink or ground: both are the page's, whichever theme it has
@@ -51,11 +54,11 @@ def html(verdicts: Sequence[Verdict], left_out: Sequence[str] = ()) -> str:
     head = "".join(f'<th scope="col">{name}</th>' for name in HEADS)
     rows = "".join(map(_row, verdicts))
     items = "".join(f"<li>{escape(line)}</li>" for line in left_out)
-    rest = f"<p>Records that no verdict rests on:</p><ul>{items}</ul>" if items else ""
+    rest = f"<details><summary>Records that no verdict rests on</summary><ul>{items}</ul></details>" if items else ""
     return (
-        f'<section class="medkit-claims"><style>{STYLE}</style><div style="overflow-x:auto"><table>'
+        f'<section class="medkit-claims"><style>{STYLE}</style><table>'
         f"<caption>{escape(counted(verdicts))}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody>"
-        f"</table></div><p>{escape(COMMON)}</p>{rest}</section>"
+        f"</table><p>{escape(COMMON)}</p>{rest}</section>"
     )
 
 
@@ -85,11 +88,22 @@ def _wrapped(sentences: Sequence[str], first: str = "", later: str = "", width: 
 
 def _row(verdict: Verdict) -> str:
     word = f"<strong>{escape(verdict.verdict or NONE_YET)}</strong>"
-    said = [verdict.why], verdict.real.splitlines(), verdict.phantom.splitlines(), short(verdict.records)
     claim = f"{escape(verdict.id)}: {escape(verdict.says)}<br><small>Test: {escape(verdict.test)}</small>"
-    cells = "".join(f"<td>{cell}</td>" for cell in (word, *map(_lines, said)))
-    return f'<tr><th scope="row">{claim}</th>{cells}</tr>'
+    why = escape(verdict.why) + _opened(verdict)
+    return f'<tr><th scope="row">{claim}</th><td>{word}</td><td>{why}</td></tr>'
 
 
-def _lines(said: Sequence[str]) -> str:
-    return "<br>".join(map(escape, said)) or "-"
+def _opened(verdict: Verdict) -> str:
+    """Return the numbers behind a verdict, closed until the reader opens them: they fill pages."""
+    said = {
+        "real images": verdict.real.splitlines(),
+        "phantoms": verdict.phantom.splitlines(),
+        "records": short(verdict.records),
+    }
+    there = {name: lines for name, lines in said.items() if lines}
+    if not there:
+        return ""
+    lists = "".join(
+        f"<p>{name}</p><ul>{''.join(f'<li>{escape(line)}</li>' for line in lines)}</ul>" for name, lines in there.items()
+    )
+    return f"<details><summary>{', '.join(there)} behind {escape(verdict.id)}</summary>{lists}</details>"

@@ -14,12 +14,17 @@ def linked(controls: dict[str, ipywidgets.Widget], picture: Callable[..., str]) 
     shown = ipywidgets.HTML()
 
     def redraw(_change: dict | None = None) -> None:
-        shown.value = picture(**{name: control.value for name, control in controls.items()})
+        shown.value = picture(**{name: value_of(control) for name, control in controls.items()})
 
     for control in controls.values():
         control.observe(redraw, names="value")
     redraw()
     return ipywidgets.VBox([*controls.values(), shown])
+
+
+def value_of(control: ipywidgets.Widget):
+    """Return what a control is set to; a slider in a browser adds up its steps, and sends 0.1 as 0.09999999999999999."""
+    return float(f"{control.value:.12g}") if isinstance(control.value, float) else control.value
 
 
 def menu(options, description: str, value: str | None = None) -> ipywidgets.Dropdown:
