@@ -19,7 +19,8 @@ STYLE = (
     ".medkit-claims caption{text-align:left;padding:0.3em 0.7em}"
     ".medkit-claims th:nth-child(1){width:30%}.medkit-claims th:nth-child(2){width:8.5em}"
     ".medkit-claims summary{cursor:pointer}.medkit-claims li{overflow-wrap:anywhere}"
-    ".medkit-claims th,.medkit-claims td{text-align:left;vertical-align:top;padding:0.3em 0.7em;"
+    ".medkit-claims small{font-weight:normal}"
+    ".medkit-claims th,.medkit-claims td{text-align:left!important;vertical-align:top!important;padding:0.3em 0.7em;"
     "border-bottom:1px solid var(--jp-border-color2,rgba(128,128,128,0.5))}"
 )  # no colour for ink or ground: both are the page's, whichever theme it has
 
