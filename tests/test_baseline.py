@@ -70,6 +70,13 @@ def test_test_images_decide_nothing(split):
     assert changed["result"] != true["result"]
 
 
+def test_strength_is_not_chosen_on_test_images(split):
+    """Test images that are training images would ask for the largest strength, which fits those best."""
+    known = dataclasses.replace(split.test, image=split.train.image, label=split.train.label)
+    chosen = run(Split(split.train, split.val, known))["chosen"]["C"]
+    assert chosen == run(split)["chosen"]["C"] < max(baseline.STRENGTHS)
+
+
 def test_strength_and_threshold_are_chosen_on_validation_images(split):
     """Other validation images, another choice: so something is chosen there."""
     noise = dataclasses.replace(split.val, image=torch.rand(split.val.image.shape, generator=torch.Generator().manual_seed(1)))

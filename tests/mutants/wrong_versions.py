@@ -423,8 +423,8 @@ WRONG = (
         ("evaluated in training mode", "    model.eval()\n    try:\n        interrupt.at_once", "    try:\n        interrupt.at_once"),
         (
             "rate lowered with each batch",
-            "                optimiser.step()\n",
-            "                optimiser.step()\n                optimiser.param_groups[0]['lr'] *= 0.9\n",
+            '["lr"] = settings.rate_at(state.steps, steps)',
+            '["lr"] = settings.rate_at(state.steps, steps) * 0.9**state.step',
         ),
         (
             "one order for all seeds",
