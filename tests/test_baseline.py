@@ -78,10 +78,11 @@ def test_strength_is_not_chosen_on_test_images(split):
 
 
 def test_strength_and_threshold_are_chosen_on_validation_images(split):
-    """Other validation images, another choice: so something is chosen there."""
-    noise = dataclasses.replace(split.val, image=torch.rand(split.val.image.shape, generator=torch.Generator().manual_seed(1)))
-    other = run(Split(split.train, noise, split.test))
-    assert other["chosen"] != run(split)["chosen"]
+    """Training images ask for the largest strength, masks that are lesion all over for the lowest threshold."""
+    image, label = split.train.image[: len(split.val)], split.train.label[: len(split.val)]
+    known = dataclasses.replace(split.val, image=image, label=label, mask=torch.ones_like(split.val.mask))
+    chosen = run(Split(split.train, known, split.test))["chosen"]
+    assert chosen == {"C": max(baseline.STRENGTHS), "threshold": min(baseline.THRESHOLDS)} != run(split)["chosen"]
 
 
 def test_edge_no_masks_and_no_labels(split):
