@@ -17,6 +17,7 @@ HELP = """medkit: learn, teach and check deep learning for medical images
   python3 -m medkit reproduce [arguments]          repeat the paper's comparison, print its tables
   python3 -m medkit ablate [arguments]             the same model with and without each of its parts
   python3 -m medkit multiverse [arguments]         one result under many readings of the paper
+  python3 -m medkit deploy [arguments]             export the models, measure size, agreement and time
   python3 -m medkit claims [arguments]             the verdict on each of the paper's claims
   python3 -m medkit teach [arguments]              hand out notebooks, grade them, make a web site
   python3 -m medkit doctor                         show what is there and where something is off
@@ -55,6 +56,10 @@ the differences with their intervals. A stopped run goes on.""",
 
 Trains the models under many readings of what the paper leaves open, and shows how far its headline
 numbers move. A stopped run goes on.""",
+    "deploy": """python3 -m medkit deploy [--data us|mri|phantom] [arguments]
+
+Trains the models small, exports them to ONNX, in int8 and in half precision, and measures size,
+memory, agreement with PyTorch, Dice and time of each form. A stopped run goes on.""",
     "claims": """python3 -m medkit claims [arguments]
 
 Prints every claim of the paper with its verdict and the records that it rests on.""",

@@ -27,7 +27,7 @@ FLOORS = [
     {"experiment", "curves"},
     {"_command", "baseline", "rates", "pretrain", "exercises", "install"},
     {"reproduce", "claims"},
-    {"ablate", "multiverse"},
+    {"ablate", "multiverse", "deploy"},
     {"lesson", "environment"},
     {"widgets", "doctor", "teach"},
     {"__main__"},

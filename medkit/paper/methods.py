@@ -110,8 +110,15 @@ METHODS = (
         "The model is light enough for a clinic's computers.",
         "method",
         (Place("§1", "lightweight model"), Place("§1", "reducing computational overhead")),
-        ("medkit.cost:report", "tests/test_cost.py::test_twin_flops_of_the_models"),
-        pending="parameters, FLOPs, memory and time on a CPU after export",
+        (
+            "medkit.cost:report",
+            "tests/test_cost.py::test_twin_flops_of_the_models",
+            "medkit.deploy.export:to_onnx",
+            "medkit.deploy.int8:to_int8",
+            "medkit.deploy.memory:of_file",
+            "tests/test_deploy.py::test_a_file_runs_without_pytorch_in_less_memory",
+            "medkit.claims.deployed:light",
+        ),
     ),
     Claim(
         "K19",

@@ -127,7 +127,8 @@ RESULTS = (
         ),
         (
             "medkit.timing:stage_seconds",
-            "medkit.claims.clocks:real_time",
+            "medkit.claims.deployed:real_time",
+            "medkit.deploy.run:clock",
             "results/mri-class/hybrid-seed0.json",
         ),
         pending="the same on a GPU, and with all that stands between scanner and screen",
