@@ -18,6 +18,7 @@ HELP = """medkit: learn, teach and check deep learning for medical images
   python3 -m medkit ablate [arguments]             the same model with and without each of its parts
   python3 -m medkit multiverse [arguments]         one result under many readings of the paper
   python3 -m medkit deploy [arguments]             export the models, measure size, agreement and time
+  python3 -m medkit synthesise [arguments]         train with made images beside real ones
   python3 -m medkit claims [arguments]             the verdict on each of the paper's claims
   python3 -m medkit teach [arguments]              hand out notebooks, grade them, make a web site
   python3 -m medkit doctor                         show what is there and where something is off
@@ -60,6 +61,10 @@ numbers move. A stopped run goes on.""",
 
 Trains the models small, exports them to ONNX, in int8 and in half precision, and measures size,
 memory, agreement with PyTorch, Dice and time of each form. A stopped run goes on.""",
+    "synthesise": """python3 -m medkit synthesise [--data us|mri|phantom] [arguments]
+
+Trains with few real images alone, and with made ones beside them: by a GAN, and in the style of
+another scanner. Prints the differences, and whether the GAN copied patients. A stopped run goes on.""",
     "claims": """python3 -m medkit claims [arguments]
 
 Prints every claim of the paper with its verdict and the records that it rests on.""",

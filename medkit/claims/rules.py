@@ -180,6 +180,12 @@ _FIXED = (
         tables.both_errors,
     ),
     Rule("K30", "No set of images can decide it.", _without_runs(alone.patients_gain)),
+    Rule(
+        "K39",
+        "With the fewest labels, half the images made, less real images alone, for a GAN and for Fourier style, "
+        f"accuracy and Dice: {ARMS} Sets with masks. {DOMINATED} Copied training patients are told beside.",
+        ablations.synthesis,
+    ),
 )
 _ID = {rule.claim: rule for rule in _FIXED}
 RULES: dict[str, Rule] = {claim.id: _ID.get(claim.id) or _not_built(claim.id) for claim in paper.CLAIMS}

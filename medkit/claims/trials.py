@@ -26,7 +26,7 @@ from medkit.paper import EPOCHS
 REAL, PHANTOM = "real", "phantom"
 MIN_SEEDS = 3  # with fewer, a set is at most inconclusive
 MIN_UNITS = 20  # patients or the like in the test; with fewer, a set is at most inconclusive
-STUDIES = {"", "attention", "preparation", "augmentation", "transfer"}  # "": the comparison of models
+STUDIES = {"", "attention", "preparation", "augmentation", "transfer", "synthesis"}  # "": the comparison of models
 SUBSTITUTE = "transfer from a substitute"  # the study "transfer" where the source was not ImageNet
 
 

@@ -10,3 +10,5 @@ The paper counts "synthetic data generation techniques" among its contributions 
 """
 
 from __future__ import annotations
+
+from medkit.synthesise.command import main, sheet  # noqa: F401, what this package is used by
