@@ -60,7 +60,15 @@ def _copies(records: list[dict]) -> list[str]:
                 f"copying, {100 * checks[0]['expected']:.1f} % is what new patients give. "
                 f"Median ratio {ratios[0]:.2f}, held out {ratios[1]:.2f}."
             )
+            said.append(f"Masks by the GAN, {count} labels, that are empty: {_empty(records, count)}.")
     return said
+
+
+def _empty(records: list[dict], count: int) -> str:
+    """Say how many made masks are empty, by class, over all GANs: what is to teach an outline must have one."""
+    gans = [one for one in records if one["arm"] == {"name": "GAN", "labels": count}]
+    shares = [sum(each) / len(gans) for each in zip(*(one["synthetic"]["empty_masks"] for one in gans))]
+    return ", ".join(f"{name} {100 * share:.0f} %" for name, share in zip(gans[0]["data"]["classes"], shares))
 
 
 def _sources(records: list[dict]) -> list[str]:
