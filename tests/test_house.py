@@ -27,7 +27,7 @@ FLOORS = [
     {"experiment", "curves"},
     {"_command", "baseline", "rates", "pretrain", "exercises", "install"},
     {"reproduce", "claims"},
-    {"ablate", "multiverse", "deploy"},
+    {"ablate", "multiverse", "deploy", "anomaly"},
     {"synthesise"},
     {"lesson", "environment"},
     {"widgets", "doctor", "teach"},
@@ -40,6 +40,7 @@ EQUATION_HOMES = {
 }  # fmt: skip
 NO_NOTEBOOK = {  # modules that no notebook is about, and why
     "ablate": "shown with the claims",
+    "anomaly": "its notebook is to come",
     "baseline": "part of reproduce",
     "curves": "part of reproduce",
     "markup": "part of reproduce",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from medkit import paper
-from medkit.claims import ablations, alone, clocks, deployed, tables
+from medkit.claims import ablations, alone, anomalies, clocks, deployed, tables
 from medkit.claims.questions import PRINTED, SAME
 from medkit.claims.trials import MIN_SEEDS, Evidence
 from medkit.claims.verdict import Finding
@@ -129,6 +129,13 @@ _FIXED = (
         f"below 0, or within ± {SAME:.0f} point, is not reproduced. At most inconclusive: training on two and testing "
         f"on the third isn't built. {DOMINATED}",
         tables.works_everywhere,
+    ),
+    Rule(
+        "K17",
+        f"{anomalies.METHOD}, trained on healthy images alone: AUROC of images, and of pixels where there are masks, wholly "
+        f"above {anomalies.LIMIT} in each of {MIN_SEEDS} seeds, on every real set, is reproduced; one wholly below in all is "
+        "not. [ ] are 95 % intervals over test units.",
+        anomalies.detects,
     ),
     Rule(
         "K18",
