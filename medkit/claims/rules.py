@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from medkit import paper
-from medkit.claims import ablations, alone, anomalies, clocks, deployed, tables
+from medkit.claims import ablations, alone, anomalies, clocks, deployed, explained, tables
 from medkit.claims.questions import PRINTED, SAME
 from medkit.claims.trials import MIN_SEEDS, Evidence
 from medkit.claims.verdict import Finding
@@ -122,6 +122,14 @@ _FIXED = (
         "K14",
         "Freeze a small network's convolution and BatchNorm, train it a few steps, compare all bytes: none changed.",
         _without_runs(alone.frozen),
+    ),
+    Rule(
+        "K15",
+        "The hybrid's attention map and Grad-CAM of test images with a lesion: mass inside its mask, and pointing game, "
+        "each less chance (its share of the image) and less a map of the image's centre: all 95 % intervals above 0, and "
+        f"the rank correlation with the map of untrained weights below {explained.MOST_ALIKE}, on every real set that has "
+        f"runs, is reproduced; one below 0, within ± {SAME:.0f} point, or above that correlation, is not.",
+        explained.interpretable,
     ),
     Rule(
         "K16",
