@@ -4,6 +4,7 @@ import copy
 import dataclasses
 import functools
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -19,6 +20,8 @@ TINY = dataclasses.replace(
     QUICK, settings=dataclasses.replace(QUICK.settings, epochs=5), limit=60, phantoms=(48, 24, 36), seeds=1
 )
 CPU = torch.device("cpu")
+STUDY, ARMS = run.STUDY, ("real", "GAN", "Fourier", "histogram")
+RESULTS = Path(__file__).resolve().parent.parent / "results"
 LOADED = functools.cache(sets.load)
 
 
@@ -73,8 +76,7 @@ def given(out, arm, count=12, seed=0):
 def test_every_arm_count_and_seed_has_its_record(done):
     folder, _ = done
     names = {path.stem for path in folder.glob("*.json")}
-    arms = ("real", "GAN", "Fourier", "histogram")
-    assert names == {f"{arm}-{n}-seed{seed}" for arm in arms for n in (12, 18) for seed in (0, 1)}
+    assert names == {f"{arm}-{n}-seed{seed}" for arm in ARMS for n in (12, 18) for seed in (0, 1)}
     assert not list((folder / "checkpoints").glob("*"))
 
 
@@ -182,3 +184,27 @@ def test_claim_39_holds_fails_and_stays_open(done, monkeypatch):
     assert "GAN (copied training patients in 4 of 4 runs) - real" in judged(records, 3, copied=True).real
     lacking = [record for record in records if record["arm"]["name"] != "Fourier"]
     assert "lacks runs of Fourier" in judged(lacking, 3).real
+
+
+# --- the committed records --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["us", "phantom"])
+def test_records_are_whole_and_the_table_beside_them_is_theirs(name):
+    folder = RESULTS / f"synthesis-{name}"
+    records = records_of(folder)
+    assert len(records) == len(ARMS) * 2 * 3 and {one["arm"]["name"] for one in records} == set(ARMS)
+    assert {one["seed"] for one in records} == {0, 1, 2} and {one["arm"]["labels"] for one in records} == {25, 100}
+    assert len({one["data"]["sha256"]["test"] for one in records}) == 1
+    for one in records:
+        assert one["data"]["leaks"] == [] and one["study"] == "synthesis"
+        assert one["synthetic"]["images"] == (0 if one["arm"]["name"] == "real" else 192 if name == "phantom" else 190)
+        assert "/tmp/" not in json.dumps(one) and "/work/" not in json.dumps(one)
+    rows = {line.strip().split("  ")[0] for line in (folder / "tables.txt").read_text(encoding="utf-8").splitlines()}
+    assert {f"{n} labels · {arm}" for n in (25, 100) for arm in ARMS} <= rows
+    order = {one: i for i, one in enumerate(ARMS)}
+    records.sort(key=lambda one: (one["seed"], one["arm"]["labels"], order[one["arm"]["name"]]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "STUDY", STUDY)
+        text = str(sheet(records))
+    assert text.strip() == (folder / "tables.txt").read_text(encoding="utf-8").strip()
