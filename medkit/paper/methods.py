@@ -102,8 +102,15 @@ METHODS = (
         "Attention shows what the model goes by.",
         "method",
         (Place("§1", "enhance feature extraction and improve interpretability"),),
-        ("medkit.blocks:Look", "medkit.models.hybrid:Hybrid.look"),
-        pending="attention and Grad-CAM inside true lesions, against chance and against the image's centre",
+        (
+            "medkit.blocks:Look",
+            "medkit.models.hybrid:Hybrid.look",
+            "medkit.explain.maps:attention_map",
+            "medkit.explain.measures:pointing_game",
+            "medkit.explain.sanity:cascade",
+            "tests/test_explain.py::test_a_planted_classifier_that_looks_at_a_corner_is_caught",
+            "medkit.claims.explained:interpretable",
+        ),
     ),
     Claim(
         "K18",
