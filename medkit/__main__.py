@@ -17,6 +17,10 @@ HELP = """medkit: learn, teach and check deep learning for medical images
   python3 -m medkit reproduce [arguments]          repeat the paper's comparison, print its tables
   python3 -m medkit ablate [arguments]             the same model with and without each of its parts
   python3 -m medkit multiverse [arguments]         one result under many readings of the paper
+  python3 -m medkit deploy [arguments]             export the models, measure size, agreement and time
+  python3 -m medkit anomaly [arguments]            find what differs from healthy images
+  python3 -m medkit explain [arguments]            what the models go by: maps, and whether to believe them
+  python3 -m medkit synthesise [arguments]         train with made images beside real ones
   python3 -m medkit claims [arguments]             the verdict on each of the paper's claims
   python3 -m medkit teach [arguments]              hand out notebooks, grade them, make a web site
   python3 -m medkit doctor                         show what is there and where something is off
@@ -55,6 +59,22 @@ the differences with their intervals. A stopped run goes on.""",
 
 Trains the models under many readings of what the paper leaves open, and shows how far its headline
 numbers move. A stopped run goes on.""",
+    "anomaly": """python3 -m medkit anomaly [--data phantom|ct|us] [arguments]
+
+Trains detectors on healthy images alone, and measures what they find, where, and how many false
+alarms they give. A stopped run goes on.""",
+    "deploy": """python3 -m medkit deploy [--data us|mri|phantom] [arguments]
+
+Trains the models small, exports them to ONNX, in int8 and in half precision, and measures size,
+memory, agreement with PyTorch, Dice and time of each form. A stopped run goes on.""",
+    "explain": """python3 -m medkit explain [--data us|mri|phantom] [arguments]
+
+Trains the models small and measures whether attention, Grad-CAM and occlusion point at the lesion, whether
+the model goes by what they show, and whether untrained weights change them. A stopped run goes on.""",
+    "synthesise": """python3 -m medkit synthesise [--data us|mri|phantom] [arguments]
+
+Trains with few real images alone, and with made ones beside them: by a GAN, and in the style of
+another scanner. Prints the differences, and whether the GAN copied patients. A stopped run goes on.""",
     "claims": """python3 -m medkit claims [arguments]
 
 Prints every claim of the paper with its verdict and the records that it rests on.""",

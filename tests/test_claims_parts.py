@@ -237,10 +237,72 @@ def test_a_run_without_a_clock_is_passed_over():
     assert said("K6", records) == REPRODUCED and len(judge("K6", records).real.splitlines()) == 1
 
 
-def test_k18_tells_size_and_time_on_a_cpu_and_has_no_verdict():
-    found = judge("K18", timed(AS_PRINTED) + timed(AS_PRINTED, gpu="H200"))
-    assert found.verdict is None and "not built yet" in found.why
-    assert "hybrid 120,000 parameters, 1.0 to 1.0 ms an image" in found.real and "H200" not in found.real
+# --- exported models --------------------------------------------------------------------------
+
+
+def exported(milliseconds=5.0, tier="real", cpu="a CPU", turns=3, **change):
+    """Return a record of an exported hybrid that takes so long for an image, in every form."""
+    turn = [milliseconds / 1000, 0.9 * milliseconds / 1000, 1.1 * milliseconds / 1000]
+    forms = {form: [turn] * turns for form in ("PyTorch", "ONNX Runtime")}
+    record = {
+        "kind": "deploy", "model": "hybrid", "seed": 0, "file": f"results/deploy-{cpu}/hybrid-seed0.json",
+        "data": {"tier": tier, "key": "us"}, "machine": {"cpu": cpu},
+        "cost": {"size": 128, "parameters": 120_000, "flops": 200_000_000},
+        "memory": {"ONNX Runtime": {"peak_bytes": 60 * 2**20}},
+        "clock": {"size": 128, "times": {"threads: 1": forms, "threads: 2": forms}},
+    }  # fmt: skip
+    for path, value in change.items():
+        place, name = record, path.split("__")
+        for key in name[:-1]:
+            place = place[key.replace("_", " ") if key == "ONNX_Runtime" else key]
+        place[name[-1]] = value
+    return record
+
+
+def judged(claim, *systems, runs=()):
+    return ledger(gather(list(runs), list(systems)), [claim])[0]
+
+
+@pytest.mark.parametrize("change, wanted, over", [
+    ({}, REPRODUCED, None),
+    ({"cost__parameters": 3_400_001}, NOT_REPRODUCED, "parameters"),
+    ({"cost__flops": 600_000_001}, NOT_REPRODUCED, "FLOPs"),
+    ({"memory__ONNX_Runtime__peak_bytes": 512 * 2**20 + 1}, NOT_REPRODUCED, "memory"),
+    ({"milliseconds": 50.0}, NOT_REPRODUCED, "one thread"),
+    ({"milliseconds": 33.3}, INCONCLUSIVE, None),
+    ({"memory__ONNX_Runtime__peak_bytes": None}, INCONCLUSIVE, None),
+])  # fmt: skip
+def test_k18_all_limits_hold_or_one_is_named(change, wanted, over):
+    found = judged("K18", exported(**change))
+    assert found.verdict == wanted and found.records == ("results/deploy-a CPU/hybrid-seed0.json",)
+    assert ("over the limit: " + str(over) in found.real) == (over is not None)
+    assert "120,000" in found.real or over == "parameters"
+    assert not found.phantom and "no size of its own" in found.why
+
+
+def test_k18_one_machine_over_a_limit_is_enough_and_phantoms_stand_apart():
+    slow = exported(80.0, cpu="an old CPU")
+    assert judged("K18", exported(), slow).verdict == NOT_REPRODUCED
+    phantom = judged("K18", exported(tier="phantom"))
+    assert phantom.verdict == REPRODUCED and phantom.phantom and not phantom.real  # size and time need no patients
+    assert judged("K18").verdict is None and "medkit deploy" in judged("K18").why
+    assert judged("K18", exported(model="CNN"), exported(clock__size=64)).verdict is None
+
+
+@pytest.mark.parametrize("training, milliseconds, wanted", [
+    (5.0, 5.0, REPRODUCED), (50.0, 50.0, NOT_REPRODUCED), (5.0, 50.0, INCONCLUSIVE), (50.0, 5.0, INCONCLUSIVE),
+])  # fmt: skip
+def test_k8_asks_training_runs_and_exported_models_alike(training, milliseconds, wanted):
+    found = judged("K8", exported(milliseconds), runs=timed({"hybrid": training}))
+    assert found.verdict == wanted and "4 timings at 128 px" in found.why
+    assert found.real.count("at 128 px on a CPU, threads: ") == 4
+    assert "results/deploy-a CPU/hybrid-seed0.json" in found.records and len(found.records) > 1
+
+
+def test_k8_a_measurement_of_few_turns_has_no_vote():
+    assert judged("K8", exported(50.0, turns=2), runs=timed({"hybrid": 5.0})).verdict == REPRODUCED
+    assert judged("K8", exported(5.0)).verdict == REPRODUCED  # without training runs
+    assert judged("K8", exported(5.0, turns=2)).verdict == INCONCLUSIVE
 
 
 # --- without runs -----------------------------------------------------------------------------

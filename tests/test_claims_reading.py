@@ -9,7 +9,7 @@ import pytest
 from planted import BETTER, planted, world
 
 from medkit._check import MedkitInputError
-from medkit.claims import Verdict, command, html, ledger, main, names, reading, render, show
+from medkit.claims import Verdict, command, html, ledger, main, names, reading, render, show, trials
 from medkit.claims.questions import COMMON
 from medkit.claims.reading import read_records
 
@@ -160,6 +160,18 @@ def test_many_names_are_written_as_few():
     assert names.short([*files, "r/hybrid-seed0.json", "r/other.json"]) == [
         "r/{CNN,U-Net}-seed{0,1}.json", "r/hybrid-seed0.json", "r/other.json",
     ]  # fmt: skip
+
+
+def test_records_of_systems_are_read_by_their_kind_and_stand_beside_those_of_models(results):
+    made = {"kind": "deploy", "model": "hybrid", "tier": "real"}
+    (results / "small.json").write_text(json.dumps(made), encoding="utf-8")
+    (results / "rates.json").write_text(json.dumps({"kind": 3, "model": "CNN"}), encoding="utf-8")  # no name of a kind
+    assert reading.read_systems([results]) == [{**made, "file": "results/small.json"}]
+    evidence = trials.gather(read_records([results]), reading.read_systems([results]))
+    assert len(evidence.counted) == len(read_records([results])) > 0  # and those are none of it
+    assert evidence.of_kind("deploy")[0]["model"] == "hybrid" and evidence.of_kind("anomaly") == []
+    with pytest.raises(MedkitInputError, match="is no folder"):
+        reading.read_systems([results / "nothing"])
 
 
 # --- the command ------------------------------------------------------------------------------

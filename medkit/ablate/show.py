@@ -30,25 +30,26 @@ def render(records: list[dict]) -> str:
     return markup.as_text(sheet(records))
 
 
-def sheet(records: list[dict]) -> Sheet:
+def sheet(records: list[dict], studies: dict[str, Study] = STUDIES) -> Sheet:
     """Return ablations as tables, one for each study and set, with all that must be known to read them.
 
     Args:
         records: of any studies and sets, as `run_all` returns them; each study on a set at one size.
+        studies: what records may be of, by name.
 
     Raises:
         ValueError: no record, one that is of no study, or two sizes or sets under one name.
     """
-    if not records or any(record.get("study") not in STUDIES for record in records):
-        raise ValueError(f"records must be of {', '.join(STUDIES)}, got others or none; run medkit ablate first")
+    if not records or any(record.get("study") not in studies for record in records):
+        raise ValueError(f"records must be of {', '.join(studies)}, got others or none; run medkit ablate first")
     together: dict[tuple[str, str], list[dict]] = {}
     for record in records:
         together.setdefault((record["study"], record["data"]["key"]), []).append(record)
-    tables = tuple(_table(STUDIES[study], runs) for (study, _), runs in together.items())
+    tables = tuple(_table(studies[study], runs) for (study, _), runs in together.items())
     presets = sorted({f"{r['protocol']['preset']} ({_length(r)})" for r in records})
     machines = sorted({record["machine"]["gpu"] or "CPU" for record in records})
     title = f"Ablations · paper protocol, preset {', '.join(presets)} · {', '.join(machines)}"
-    return Sheet((title,), leak_warning(records), tables, _notes(records))
+    return Sheet((title,), leak_warning(records), tables, _notes(records, studies))
 
 
 def _table(study: Study, records: list[dict]) -> Table:
@@ -135,14 +136,14 @@ def _source(runs: list[dict]) -> list[str]:
     ]
 
 
-def _notes(records: list[dict]) -> tuple[str, ...]:
+def _notes(records: list[dict], studies: dict[str, Study]) -> tuple[str, ...]:
     said = [
         "[ ]: 95 % interval, resampling the test's units and the training's seeds; a difference is taken seed by seed "
         "and image by image, so its interval is no sum of two.",
     ]
     if min(_seeds(records)) < 5:
         said.append("Fewer than 5 seeds: the intervals understate how much a training varies.")
-    if any(STUDIES[record["study"]].labels for record in records):
+    if any(studies[record["study"]].labels for record in records):
         said.append(
             "Few labels: whole groups drawn by the seed, the fewer among the more, classes as equal as they can be; "
             "every number of labels gets the same optimiser steps. Validation and test are the same for all."

@@ -88,6 +88,26 @@ def transfer(evidence: Evidence) -> Finding:
     return other._replace(verdict=UNTESTABLE, why=why, records=())
 
 
+def synthesis(evidence: Evidence) -> Finding:
+    """Judge K39: with fewest labels, images by a GAN and images in another style each add to accuracy and to Dice."""
+
+    def asks(trial: Trial) -> list[Question] | str:
+        questions, alone = [], trial.arm("real", min(_labels(trial, "real"), default=None))
+        for name in ("GAN", "Fourier"):
+            made = [run for run in trial.arm(name) if alone and run["arm"]["labels"] == alone[0]["arm"]["labels"]]
+            copied = sum(bool(run["synthetic"].get("copies", {}).get("copied")) for run in made)
+            warned = f" (copied training patients in {copied} of {len(made)} runs)" if copied else ""
+            for metric, called in metrics_of(trial, "accuracy", "dice"):
+                found = compare(made, alone, metric)
+                if found is None:
+                    return f"lacks runs of {name} or real with a common seed and number of labels"
+                about = f"{called} with {alone[0]['arm']['labels']} labels"
+                questions.append(ask(about, f"{name}{warned} - real", found, above(found)))
+        return questions or "has neither masks nor two classes in its test"
+
+    return over_sets(evidence, asks, "python3 -m medkit synthesise --data {} --out results", study="synthesis", sets=WITH_MASKS)
+
+
 def _command(study: str) -> str:
     return COMMAND.format(study=study)
 

@@ -162,10 +162,11 @@ def _last_to_first(runs: list[dict], batch: str) -> Span | None:
 
 
 def _span(middle: list[float], low: list[float], high: list[float]) -> Span:
-    return Span(statistics.median(middle), _quartile(low, 0), _quartile(high, 2))
+    return Span(statistics.median(middle), quartile(low, 0), quartile(high, 2))
 
 
-def _quartile(values: list[float], which: int) -> float:
+def quartile(values: list[float], which: int) -> float:
+    """Return the lower (0), middle (1) or upper (2) quartile; of one value, itself."""
     return values[0] if len(values) == 1 else statistics.quantiles(values, n=4, method="inclusive")[which]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from medkit import paper
 from medkit._check import MedkitInputError
-from medkit.claims.reading import RESULTS, read_records
+from medkit.claims.reading import RESULTS, read_records, read_systems
 from medkit.claims.rules import RULES
 from medkit.claims.show import render
 from medkit.claims.trials import Evidence, gather
@@ -54,7 +54,7 @@ def main(arguments: list[str]) -> int:
     """Run `python3 -m medkit claims`; return the exit code."""
     chosen = parse(arguments)
     try:
-        evidence = gather(read_records(chosen.results))
+        evidence = gather(read_records(chosen.results), read_systems(chosen.results))
     except MedkitInputError as error:
         print(f"medkit: {error}", file=sys.stderr)
         return 2

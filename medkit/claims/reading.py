@@ -42,6 +42,31 @@ def read_records(folders: Iterable[str | Path] = (RESULTS,)) -> list[dict]:
     return records
 
 
+def read_systems(folders: Iterable[str | Path] = (RESULTS,)) -> list[dict]:
+    """Read the records of what stands beside the comparison of models, such as of exported models.
+
+    Args:
+        folders: as for `read_records`.
+
+    Returns:
+        each JSON object with a "kind", such as "deploy", in the order of names; with "file" as there.
+        Who wrote it decides what else it holds; whoever judges by it says what it needs.
+
+    Raises:
+        MedkitInputError: no such folder; a file that is no JSON.
+    """
+    records = []
+    for folder in map(Path, folders):
+        if not folder.is_dir():
+            raise MedkitInputError(folder, "is no folder", "name one that holds records, such as results")
+        top = folder.resolve()
+        for path in sorted(top.rglob("*.json")):
+            found = _read(path)
+            if isinstance(found, dict) and isinstance(found.get("kind"), str):
+                records.append({**found, "file": f"{top.name}/{path.relative_to(top).as_posix()}"})
+    return records
+
+
 def _read(path: Path) -> object:
     try:
         return json.loads(path.read_text(encoding="utf-8"))

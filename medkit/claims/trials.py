@@ -26,7 +26,7 @@ from medkit.paper import EPOCHS
 REAL, PHANTOM = "real", "phantom"
 MIN_SEEDS = 3  # with fewer, a set is at most inconclusive
 MIN_UNITS = 20  # patients or the like in the test; with fewer, a set is at most inconclusive
-STUDIES = {"", "attention", "preparation", "augmentation", "transfer"}  # "": the comparison of models
+STUDIES = {"", "attention", "preparation", "augmentation", "transfer", "synthesis"}  # "": the comparison of models
 SUBSTITUTE = "transfer from a substitute"  # the study "transfer" where the source was not ImageNet
 
 
@@ -80,22 +80,29 @@ class Evidence:
         counted: the records that count, of the comparison of models and of all ablations.
         trials: by tier and study; the study of the comparison of models is "".
         left_out: sentences on what does not count, and why.
+        systems: records of what stands beside the comparison, each with its "kind".
     """
 
     counted: tuple[dict, ...] = ()
     trials: dict[tuple[str, str], list[Trial]] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    systems: tuple[dict, ...] = ()
+
+    def of_kind(self, kind: str) -> list[dict]:
+        """Return the records of one kind of system, such as "deploy"."""
+        return [record for record in self.systems if record["kind"] == kind]
 
     def of(self, tier: str, study: str = "") -> list[Trial]:
         """Return the trials of a tier, one for each set."""
         return self.trials.get((tier, study), [])
 
 
-def gather(records: list[dict]) -> Evidence:
+def gather(records: list[dict], systems: list[dict] = ()) -> Evidence:
     """Sort records into trials.
 
     Args:
         records: as from `read_records`, in any order.
+        systems: as from `read_systems`; they are handed on as they are.
 
     Raises:
         MedkitInputError: two records of the same test images disagree about their truth.
@@ -118,7 +125,7 @@ def gather(records: list[dict]) -> Evidence:
         if trial:
             trials[tier, study].append(trial)
     left_out = [f"{reason}: {', '.join(short(files))}" for reason, files in sorted(passed.items())]
-    return Evidence(tuple(counted), dict(trials), (*left_out, *said))
+    return Evidence(tuple(counted), dict(trials), (*left_out, *said), tuple(systems))
 
 
 def key_of(record: dict) -> str:

@@ -127,7 +127,8 @@ RESULTS = (
         ),
         (
             "medkit.timing:stage_seconds",
-            "medkit.claims.clocks:real_time",
+            "medkit.claims.deployed:real_time",
+            "medkit.deploy.run:clock",
             "results/mri-class/hybrid-seed0.json",
         ),
         pending="the same on a GPU, and with all that stands between scanner and screen",
@@ -154,8 +155,13 @@ RESULTS = (
         "The model detects anomalies.",
         "result",
         (Place("abstract", "classification, and anomaly detection"), Place("§5", "and anomaly detection")),
-        ("medkit.scores:auroc",),
-        pending="AUROC of images and places of anomalies, by a model trained on healthy images alone",
+        (
+            "medkit.scores:auroc",
+            "medkit.anomaly.classical:padim",
+            "medkit.anomaly.measures:pro",
+            "tests/test_anomaly.py::test_twin_pro_equals_brute_force",
+            "medkit.claims.anomalies:detects",
+        ),
     ),
     Claim(
         "K20",

@@ -15,10 +15,11 @@ from matplotlib.patches import Patch
 from torch import Tensor
 
 from medkit import figure, paper
-from medkit.claims import Evidence, Finding, gather
+from medkit.claims import Evidence, Finding, gather, read_systems
 from medkit.claims.questions import (
     FAILS, HOLDS, OPEN, SAME, SURE_UNITS, Compared, above, ask, compare, metrics_of, on_set, over_sets,
 )  # fmt: skip
+from medkit.claims.reading import RESULTS
 from medkit.claims.tables import PRINTED, RANKS
 from medkit.claims.trials import REAL, Trial
 from medkit.claims.verdict import INCONCLUSIVE, NOT_REPRODUCED, REPRODUCED
@@ -211,7 +212,8 @@ def worlds_picture(counts: dict[str, list[Counter]], units: Sequence[int], seeds
 @functools.cache
 def evidence() -> Evidence:
     """Return all records that come with the kit, sorted into what may be compared."""
-    return gather([record for records in committed().values() for record in records])
+    systems = [record for record in read_systems() if "/local/" not in record["file"]] if RESULTS.is_dir() else []
+    return gather([record for records in committed().values() for record in records], systems)
 
 
 @functools.cache

@@ -1,0 +1,160 @@
+"""Every detector on one set: trained on healthy images alone, and two supervised ones to hold them against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from medkit import experiment
+from medkit.anomaly import autoencoder, classical, gan, measures
+from medkit.anomaly.mirror import asymmetry
+from medkit.data.container import ImageSet
+from medkit.models import CNN
+from medkit.preparation import Preparation
+from medkit.pretrain import pretrain, textures
+from medkit.settings import Settings
+from medkit.training import fit, predict
+
+KIND = "anomaly"  # of its records
+HEALTHY = {"phantom": "healthy", "ct": "no bleed", "us": "normal"}  # the class that is no anomaly
+PRETRAINED, RANDOM = "pre-trained features", "random features"
+HEALTHY_ONLY = (
+    "mirror asymmetry", "brightness", "autoencoder", "f-AnoGAN",
+    *(f"{name}, {kind}" for kind in (PRETRAINED, RANDOM) for name in ("Mahalanobis", "PaDiM", "nearest neighbours")),
+)  # fmt: skip
+SUPERVISED = ("CNN, supervised",)
+METHODS = (*HEALTHY_ONLY, *SUPERVISED)
+SENSITIVITY = 0.9  # that the threshold is set for, on validation images
+SOURCE_IMAGES, SOURCE_EPOCHS = 360, 5  # of pre-training: which scanner made this piece of a phantom?
+STEPS, GAN_STEPS, EPOCHS = 300, 300, 8  # of the autoencoder; of f-AnoGAN; of the supervised CNN
+
+
+class Answers(NamedTuple):
+    """What a detector says of images: score (N,), higher is more anomalous; maps (N, 1, H, W), or None."""
+
+    score: Tensor
+    maps: Tensor | None
+
+
+def healthy_of(data: ImageSet, key: str) -> Tensor:
+    """Tell which images a detector may train on: healthy ones of patients who have no other, (N,) bool.
+
+    >>> from medkit.data.phantom import phantom
+    >>> healthy_of(phantom(6, size=32), "phantom").tolist()
+    [True, True, False, False, False, False]
+    """
+    anomalous = anomalous_in(data, key)
+    return ~torch.isin(data.group, data.group[anomalous].unique()) & data.scored
+
+
+def anomalous_in(data: ImageSet, key: str) -> Tensor:
+    """Tell which images are of another class than the healthy one, (N,) bool.
+
+    Raises:
+        ValueError: a set that has no healthy class.
+    """
+    if key not in HEALTHY:
+        raise ValueError(f"key must be one of {', '.join(HEALTHY)}, got {key}; others have no healthy class")
+    return data.label != data.classes.index(HEALTHY[key])
+
+
+def network(kind: str, task: experiment.Task, seed: int, progress: Callable | None = tqdm) -> tuple[nn.Module, str]:
+    """Return the CNN whose features are used, and what it has learned from, in words.
+
+    Pre-trained: on pieces of phantoms, whose label is the scanner; it has seen neither a lesion's label
+    nor an image of the set. Random: as it was drawn, the negative control.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        model = CNN(classes=3, channels=task.image.shape[1])
+    if kind == RANDOM:
+        return model.eval(), "nothing: weights as drawn"
+    size = task.image.shape[-1]
+    source = textures(count=SOURCE_IMAGES, size=size, seed=seed)
+    settings = Settings(epochs=SOURCE_EPOCHS)
+    found = pretrain(model, source, Preparation().fitted_to(source), settings, seed=seed, progress=progress)
+    return model.eval(), found.source
+
+
+def detect(method: str, healthy: Tensor, asked: list[Tensor], nets: dict, seed: int, progress=tqdm) -> list[Answers]:
+    """Train one of `HEALTHY_ONLY` and ask it.
+
+    Args:
+        method: its name; healthy: (N, C, H, W) as models see them; asked: several sets of images.
+        nets: kind of features -> network. seed: of weights, batches and PaDiM's features.
+
+    Returns:
+        for each set its answers. Score of a map: its highest value; Mahalanobis and neighbours have no map.
+    """
+    if method == "mirror asymmetry":
+        return [_by_map(asymmetry(image)) for image in asked]
+    if method == "brightness":
+        return [_by_map(autoencoder.smooth(image.mean(1, keepdim=True))) for image in asked]
+    if method == "autoencoder":
+        model = autoencoder.train(healthy, STEPS, seed=seed, progress=progress)
+        return [_by_map(autoencoder.error_map(model, image)) for image in asked]
+    if method == "f-AnoGAN":
+        made = gan.train(healthy, GAN_STEPS, seed=seed, progress=progress)
+        return [Answers(gan.score(made, image), gan.anomaly_map(made, image)) for image in asked]
+    name, kind = method.split(", ")
+    known = classical.features(nets[kind], healthy)
+    return [_classical(name, known, classical.features(nets[kind], image), image, seed) for image in asked]
+
+
+def _classical(name: str, known: Tensor, found: Tensor, image: Tensor, seed: int) -> Answers:
+    if name == "Mahalanobis":
+        return Answers(classical.image_scores(known, found), None)
+    if name == "nearest neighbours":
+        return Answers(classical.nearest(known, found), None)
+    maps = classical.padim(known, found, generator=torch.Generator().manual_seed(seed))
+    return _by_map(F.interpolate(maps, image.shape[-2:], mode="bilinear"))
+
+
+def _by_map(maps: Tensor) -> Answers:
+    return Answers(maps.flatten(1).amax(1), maps)
+
+
+def supervised(task: experiment.Task, key: str, asked: list[Tensor], seed: int, progress=tqdm) -> list[Answers]:
+    """Train the CNN on healthy and anomalous images, with their labels and masks, and ask it as `detect` does."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        model = CNN(classes=2, channels=task.image.shape[1])
+    label, settings = anomalous_in(task.train, key).long(), Settings(epochs=EPOCHS)
+    fit(
+        model, task.image, label, task.train.mask, settings, seed=seed, scored=task.train.scored, progress=progress,
+        title=f"CNN, seed {seed}",
+    )  # fmt: skip
+    found = [predict(model.eval(), image) for image in asked]
+    drawn = task.train.mask is not None
+    return [Answers(one.label.softmax(1)[:, 1], one.mask.sigmoid() if drawn else None) for one in found]
+
+
+def measured(answers: list[Answers], task: experiment.Task, test: ImageSet, key: str) -> dict:
+    """Return what a record says of a detector: answers to validation and to test images, measured.
+
+    Returns:
+        "measures": name -> [value, low, high] over the test's groups; "threshold", with what it was set
+        for; "test": how many images, groups and healthy groups.
+    """
+    of_val, of_test = answers
+    use, known = test.scored, task.val.scored  # what contradicts its own label counts for pixels alone
+    score, target, group = of_test.score[use], anomalous_in(test, key)[use], test.group[use]
+    found = measures.of_images(score, target, group)
+    if of_test.maps is not None and test.mask is not None:
+        found |= measures.of_pixels(of_test.maps, test.mask, test.group)
+    threshold = measures.threshold_at(of_val.score[known], anomalous_in(task.val, key)[known], SENSITIVITY)
+    alarms = measures.alarms(score, target, group, threshold)
+    found |= {"sensitivity": alarms.sensitivity, "alarms": alarms.per_patient}
+    return {
+        "measures": {name: [round(x, 5) for x in one[:3]] for name, one in found.items()},
+        "threshold": {"value": threshold, "sensitivity": SENSITIVITY, "set on": "validation images"},
+        "test": {
+            "images": len(score), "anomalous": int(target.sum()), "groups": len(group.unique()),
+            "healthy groups": len(test.group[healthy_of(test, key)].unique()),
+        },
+    }  # fmt: skip

@@ -1,0 +1,233 @@
+"""Anomaly detection: distances against scikit-learn, measures against brute force, and that anomalies are found."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy import ndimage
+from sklearn.covariance import LedoitWolf
+from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.neighbors import NearestNeighbors
+
+from medkit.anomaly import autoencoder, classical, gan, measures, mirror
+from medkit.scores import auroc
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+
+def seeded(seed):
+    return torch.Generator().manual_seed(seed)
+
+
+# --- distances --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_twin_mahalanobis_equals_scikit_learn(seed):
+    rng = np.random.default_rng(seed)
+    n, d = int(rng.integers(3, 60)), int(rng.integers(1, 40))  # more features than images as well
+    x, asked = rng.normal(size=(n, d)) @ rng.normal(size=(d, d)), rng.normal(size=(7, d))
+    twin = LedoitWolf().fit(x)
+    covariance, s = classical.ledoit_wolf(torch.tensor(x)[None])
+    assert np.allclose(covariance[0].numpy(), twin.covariance_, rtol=1e-9) and float(s) == pytest.approx(twin.shrinkage_)
+    mine = classical.mahalanobis(torch.tensor(asked)[None], classical.fit_gaussian(torch.tensor(x)[None]))[0]
+    assert np.allclose(mine.numpy(), twin.mahalanobis(asked), rtol=1e-4)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_twin_padim_is_scikit_learn_at_each_place(seed):
+    healthy, image = torch.randn(20, 40, 2, 3, generator=seeded(seed)), torch.randn(5, 40, 2, 3, generator=seeded(seed + 99))
+    maps = classical.padim(healthy, image, generator=seeded(seed))
+    kept = torch.randperm(40, generator=seeded(seed))[: classical.KEPT]
+    for y in range(2):
+        for x in range(3):
+            twin = LedoitWolf().fit(healthy[:, kept, y, x].double().numpy())
+            wanted = np.sqrt(twin.mahalanobis(image[:, kept, y, x].double().numpy()))
+            assert np.allclose(maps[:, 0, y, x].numpy(), wanted, rtol=1e-5)
+
+
+def test_twin_nearest_neighbours():
+    healthy, image = torch.randn(30, 4, 2, 2, generator=seeded(0)), torch.randn(8, 4, 2, 2, generator=seeded(1))
+    known, asked = (x.double().mean((2, 3)).numpy() for x in (healthy, image))
+    scale = known.std(0, ddof=1)
+    wanted = NearestNeighbors(n_neighbors=3).fit(known / scale).kneighbors(asked / scale)[0].mean(1)
+    assert np.allclose(classical.nearest(healthy, image, 3).numpy(), wanted)
+    with pytest.raises(ValueError, match="neighbours must lie in 1 ... 30, got 31"):
+        classical.nearest(healthy, image, 31)
+
+
+def test_edge_features_that_never_vary_and_one_image():
+    flat = classical.fit_gaussian(torch.ones(1, 5, 3))
+    assert float(flat.shrinkage) == 0 and classical.mahalanobis(torch.ones(1, 2, 3), flat).tolist() == [[0, 0]]
+    with pytest.raises(ValueError, match="N at least 2, got .*one image has no spread"):
+        classical.ledoit_wolf(torch.ones(1, 1, 3))
+
+
+def test_law_padim_finds_what_is_normal_elsewhere():
+    """A value that is usual at another place is found at this one: what one Gaussian for all places can't do."""
+    healthy = 0.1 * torch.randn(50, 32, 1, 2, generator=seeded(0))
+    healthy[..., 1] += 5
+    swapped = healthy[:3].flip(-1)
+    maps = classical.padim(healthy[10:], torch.cat([healthy[:3], swapped]), generator=seeded(0))
+    assert maps[3:].min() > 3 * maps[:3].max()
+    scores = classical.image_scores(healthy[10:], torch.cat([healthy[:3], swapped]))
+    assert scores[3:].max() < 3 * scores[:3].max()  # averaged over places, nothing is odd
+
+
+def test_law_mirror():
+    image = torch.rand(2, 1, 16, 16, generator=seeded(0))
+    even = image + image.flip(-1)
+    assert float(mirror.asymmetry(even).abs().max()) < 1e-6
+    assert torch.allclose(mirror.asymmetry(image), mirror.asymmetry(image.flip(-1)).flip(-1))
+    with pytest.raises(ValueError, match="window must be odd, got 4"):
+        mirror.asymmetry(image, 4)
+
+
+# --- measures ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_twin_auroc_and_average_precision_equal_scikit_learn(seed):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(4, 80))
+    score, target = rng.normal(size=n).round(seed % 3), rng.random(n) < 0.4  # with ties
+    target[:2] = True, False
+    mine = torch.tensor(score), torch.tensor(target)
+    assert measures.average_precision(*mine).value == pytest.approx(average_precision_score(target, score))
+    assert auroc(*mine).value == pytest.approx(roc_auc_score(target, score))
+    found = measures.of_images(*mine, torch.arange(n))
+    assert found["auroc"].value == pytest.approx(roc_auc_score(target, score))
+    assert found["ap"].value == pytest.approx(average_precision_score(target, score))
+
+
+def brute_pro(maps, mask, limit):
+    """PRO by its definition: a loop over thresholds and regions, the curve then read at 300,000 rates."""
+    regions = []
+    for one, inside in zip(maps[:, 0].numpy(), mask[:, 0].numpy()):
+        number, count = ndimage.label(inside, structure=np.ones((3, 3)))
+        regions += [one[number == r] for r in range(1, count + 1)]
+    outside = maps[~mask].numpy()
+    points = [(0.0, 0.0)]
+    for t in sorted(set(maps.flatten().tolist()), reverse=True):
+        points.append((np.mean(outside >= t), np.mean([np.mean(r >= t) for r in regions])))
+    area = 0.0
+    for (x0, y0), (x1, y1) in zip(points, points[1:]):
+        if x0 >= limit or x1 == x0:
+            continue
+        end = min(x1, limit)
+        top = y0 + (y1 - y0) * (end - x0) / (x1 - x0)
+        area += (end - x0) * (y0 + top) / 2
+    return area / limit
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_twin_pro_equals_brute_force(seed):
+    rng = np.random.default_rng(seed)
+    maps = torch.tensor(rng.normal(size=(3, 1, 9, 11)).round(1 + seed % 2))  # with ties
+    mask = torch.tensor(ndimage.zoom(rng.random((3, 1, 5, 6)), (1, 1, 1.8, 11 / 6), order=0) < 0.2)
+    mask[0, 0, 2, 2] = True
+    maps = maps + mask * (seed % 4) / 2
+    limit = (0.3, 0.05, 1.0)[seed % 3]
+    assert measures.pro(maps, mask, limit).value == pytest.approx(brute_pro(maps, mask, limit), abs=1e-9)
+    assert measures.pixel_auroc(maps, mask).value == pytest.approx(roc_auc_score(mask.flatten(), maps.flatten()))
+    found = measures.of_pixels(maps, mask, torch.arange(3))
+    assert found["pro"].value == pytest.approx(measures.pro(maps, mask).value, abs=0.02)  # of fewer thresholds
+    assert found["pixel_auroc"].value == pytest.approx(measures.pixel_auroc(maps, mask).value, abs=0.02)
+
+
+def test_twin_regions():
+    inside = torch.rand(40, 40, generator=seeded(0)) < 0.35
+    mine, (number, count) = measures.regions_of(inside), ndimage.label(inside.numpy(), structure=np.ones((3, 3)))
+    assert len(mine.unique()) == count + 1
+    assert len({(a, b) for a, b in zip(mine.flatten().tolist(), number.flatten().tolist())}) == count + 1
+
+
+def test_law_pro_counts_small_regions_as_large_ones():
+    mask = torch.zeros(1, 1, 20, 20, dtype=torch.bool)
+    mask[..., :10, :10] = mask[..., 15, 15] = True
+    large = torch.zeros(1, 1, 20, 20)
+    large[..., :10, :10] = 1
+    assert measures.pixel_auroc(large, mask).value > 0.99  # 100 of 101 pixels
+    assert measures.pro(large, mask).value == pytest.approx(0.5 + 0.5 * 0.15)
+
+
+def test_law_chance_is_chance():
+    score, target = torch.rand(600, generator=seeded(0)), torch.arange(600) % 3 == 0
+    found = measures.of_images(score, target, torch.arange(600) // 2)
+    assert found["auroc"].low < 0.5 < found["auroc"].high and found["ap"].low < 1 / 3 < found["ap"].high
+    mask = torch.zeros(40, 1, 16, 16, dtype=torch.bool)
+    mask[..., 4:8, 4:8] = True
+    found = [measures.of_pixels(torch.rand(40, 1, 16, 16, generator=seeded(seed)), mask, torch.arange(40))["pro"] for seed in range(20)]
+    chance = measures.CHANCE["pro"]
+    assert sum(one.value for one in found) / 20 == pytest.approx(chance, abs=0.01)
+    assert sum(one.low < chance < one.high for one in found) >= 16  # about 19 of 20 of 95 % intervals
+
+
+def test_law_intervals_widen_with_fewer_patients():
+    score, target = torch.randn(200, generator=seeded(0)), torch.arange(200) % 2 == 0
+    score = score + target
+    wide, narrow = (measures.of_images(score, target, group)["auroc"] for group in (torch.arange(200) // 20, torch.arange(200)))
+    assert wide.n_groups == 10 and narrow.n_groups == 200 and wide.value == narrow.value
+    with pytest.raises(ValueError, match="group must hold two groups or more, got 1"):
+        measures.of_images(score, target, torch.zeros(200, dtype=torch.long))
+
+
+def test_hand_threshold_and_alarms():
+    score, target = torch.tensor([0.9, 0.8, 0.7, 0.6, 0.1]), torch.tensor([True, True, True, True, False])
+    assert measures.threshold_at(score, target, 0.5) == pytest.approx(0.8)
+    assert measures.threshold_at(score, target, 1.0) == pytest.approx(0.6)
+    test = torch.tensor([0.9, 0.2, 0.9, 0.9, 0.1, 0.1, 0.9])
+    truth = torch.tensor([True, True, False, False, False, False, False])
+    group = torch.tensor([0, 1, 2, 2, 3, 3, 0])  # the last: a healthy slice of a sick patient counts nowhere
+    found = measures.alarms(test, truth, group, 0.5)
+    assert found.sensitivity.value == 0.5 and found.per_patient.value == 1.0  # two alarms in patient 2, none in 3
+    with pytest.raises(ValueError, match="sensitivity must lie in 0 ... 1 and target hold an anomaly"):
+        measures.threshold_at(score, torch.zeros(5, dtype=torch.bool), 0.9)
+
+
+def test_edges_of_the_measures():
+    nothing = torch.zeros(2, 1, 4, 4, dtype=torch.bool)
+    assert math.isnan(measures.pro(torch.rand(2, 1, 4, 4), nothing).value)
+    assert math.isnan(measures.average_precision(torch.rand(3), torch.zeros(3, dtype=torch.bool)).value)
+    with pytest.raises(ValueError, match="limit must lie above 0"):
+        measures.pro(torch.rand(2, 1, 4, 4), nothing, 0)
+    with pytest.raises(ValueError, match="without NaN"):
+        measures.pro(torch.full((2, 1, 4, 4), torch.nan), nothing)
+
+
+# --- what is trained --------------------------------------------------------------------------
+
+
+def bumps(count, seed, height=0.0):
+    """Smooth grey images, and in the middle a spot of that height that no healthy one has."""
+    coarse = torch.rand(count, 1, 4, 4, generator=seeded(seed))
+    image = torch.nn.functional.interpolate(coarse, (32, 32), mode="bilinear")
+    image[..., 12:20, 12:20] += height
+    return image
+
+
+def test_law_an_autoencoder_draws_healthy_images_better_and_is_repeatable():
+    model = autoencoder.train(bumps(200, 0), 60, seed=0, progress=None)
+    again = autoencoder.train(bumps(200, 0), 60, seed=0, progress=None)
+    healthy, sick = bumps(20, 1), bumps(20, 1, height=2.0)
+    wrong = [float(autoencoder.error_map(model, image).amax((1, 2, 3)).mean()) for image in (healthy, sick)]
+    assert wrong[1] > 3 * wrong[0]
+    assert torch.equal(model(healthy), again(healthy))
+
+
+def test_law_f_anogan_scores_a_spot_higher_and_is_repeatable():
+    made = gan.train(bumps(200, 0), 60, seed=0, progress=None)
+    again = gan.train(bumps(200, 0), 60, seed=0, progress=None)
+    healthy, sick = bumps(20, 1), bumps(20, 1, height=2.0)
+    score = torch.cat([gan.score(made, healthy), gan.score(made, sick)])
+    assert auroc(score, torch.arange(40) >= 20).value > 0.9
+    assert torch.equal(score[:20], gan.score(again, healthy))
+    maps = gan.anomaly_map(made, sick)
+    assert maps.flatten(1).argmax(1).remainder(32).float().sub(15.5).abs().max() < 8
+
+
+def test_law_the_gradient_penalty_is_of_the_slope():
+    steep = lambda image: 3 * image.flatten(1)[:, :1]  # noqa: E731
+    real, drawn = torch.rand(4, 1, 4, 4, generator=seeded(0)), torch.rand(4, 1, 4, 4, generator=seeded(1))
+    assert float(gan.gradient_penalty(steep, real, drawn, seeded(0))) == pytest.approx(4.0)
