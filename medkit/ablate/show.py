@@ -7,7 +7,7 @@ import statistics
 from typing import NamedTuple
 
 from medkit import markup, paper
-from medkit.ablate.studies import STUDIES, Study
+from medkit.ablate.studies import ASKED_FOR, STUDIES, Study
 from medkit.evidence import difference_of, value_of
 from medkit.intervals import Interval
 from medkit.markup import Sheet, Table
@@ -39,12 +39,13 @@ def sheet(records: list[dict]) -> Sheet:
     Raises:
         ValueError: no record, one that is of no study, or two sizes or sets under one name.
     """
-    if not records or any(record.get("study") not in STUDIES for record in records):
-        raise ValueError(f"records must be of {', '.join(STUDIES)}, got others or none; run medkit ablate first")
+    studies = STUDIES | ASKED_FOR
+    if not records or any(record.get("study") not in studies for record in records):
+        raise ValueError(f"records must be of {', '.join(studies)}, got others or none; run medkit ablate first")
     together: dict[tuple[str, str], list[dict]] = {}
     for record in records:
         together.setdefault((record["study"], record["data"]["key"]), []).append(record)
-    tables = tuple(_table(STUDIES[study], runs) for (study, _), runs in together.items())
+    tables = tuple(_table(studies[study], runs) for (study, _), runs in together.items())
     presets = sorted({f"{r['protocol']['preset']} ({_length(r)})" for r in records})
     machines = sorted({record["machine"]["gpu"] or "CPU" for record in records})
     title = f"Ablations · paper protocol, preset {', '.join(presets)} · {', '.join(machines)}"
@@ -142,7 +143,7 @@ def _notes(records: list[dict]) -> tuple[str, ...]:
     ]
     if min(_seeds(records)) < 5:
         said.append("Fewer than 5 seeds: the intervals understate how much a training varies.")
-    if any(STUDIES[record["study"]].labels for record in records):
+    if any((STUDIES | ASKED_FOR)[record["study"]].labels for record in records):
         said.append(
             "Few labels: whole groups drawn by the seed, the fewer among the more, classes as equal as they can be; "
             "every number of labels gets the same optimiser steps. Validation and test are the same for all."
