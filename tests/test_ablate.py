@@ -607,7 +607,7 @@ def test_a_table_says_where_seeds_or_values_are_missing():
     (lambda r: r["settings"].update(epochs=20), "must share preset, epochs"),
     (lambda r: r["data"]["sha256"].update(test="other"), "must share preset, epochs"),
     (lambda r: r["arm"].update(name="softmax"), "must be different runs, got .*softmax.* twice"),
-    (lambda r: r.update(study="colour"), "must be of attention, preparation, augmentation, transfer, got others"),
+    (lambda r: r.update(study="colour"), "must be of attention, preparation, augmentation, transfer, backbones, imagenet, got others"),
 ])  # fmt: skip
 def test_records_that_do_not_belong_together_are_refused(change, message):
     records = [planted("attention", "softmax", 0), planted("attention", "printed", 0)]
