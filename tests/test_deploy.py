@@ -227,6 +227,11 @@ def tiny(tmp_path_factory):
         first = (out / "tables.txt").read_bytes()
         assert command.main(arguments) == 0  # nothing to do: the same records, the same text
         assert (out / "tables.txt").read_bytes() == first
+        before = json.loads((out / "hybrid-seed0.json").read_text(encoding="utf-8"))
+        assert command.main([*arguments, "--clock-again"]) == 0
+    after = json.loads((out / "hybrid-seed0.json").read_text(encoding="utf-8"))
+    assert after.pop("clock") != before.pop("clock") and after.pop("machine") and before.pop("machine")
+    assert after == before  # all else as it was
     return out, [json.loads(path.read_text(encoding="utf-8")) for path in sorted(out.glob("*.json"))]
 
 
