@@ -13,6 +13,7 @@ from medkit.claims.reading import RESULTS
 from medkit.deploy.forms import FORMS
 from medkit.deploy.show import NEED, span
 from medkit.widgets.controls import linked, menu, pick
+from medkit.widgets.records import dress
 
 
 @functools.cache
@@ -65,8 +66,7 @@ def _rates_panel(spans: dict[str, tuple[float, float, float]]) -> figure.Panel:
         fast = [1 / spans[name][1] - rate for rate, name in zip(rates, names)]
         axis.barh(names, rates, xerr=[slow, fast], color=figure.BLUE, edgecolor=figure.INK, ecolor=figure.INK, capsize=3)
         axis.axvline(NEED, color=figure.INK, linestyle="--", linewidth=2)
-        axis.set_facecolor("none")
-        axis.tick_params(colors=figure.INK, labelsize=9)
+        dress(axis)
         axis.set_xlabel(f"images a second; dashed: {NEED:.0f}", color=figure.INK, fontsize=9)
 
     return draw
