@@ -96,6 +96,21 @@ def test_twin_exported_models_answer_100_images_of_several_sizes_as_in_pytorch(n
     assert file(draw(1, 1, 32, 40)).mask.shape == (1, 1, 32, 40)  # a batch of one
 
 
+LARGE = ("ResNet-50", "DenseNet-121", "ViT-B/16", "DeepLabV3+")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["ResNet-18", "attention U-Net", *(pytest.param(name, marks=pytest.mark.slow) for name in LARGE)],
+)
+def test_twin_networks_of_the_literature_are_exported_too(name):
+    model = seeded(lambda: experiment.BACKBONES[name](classes=3)).eval()
+    file = export.OnnxModel(export.to_onnx(model))
+    for number, size in enumerate([(32, 32), (64, 64), (40, 72)]):  # 40 is no multiple of 16 or 32
+        found = parity(model, file, draw(4, 1, *size, seed=number))
+        assert found.same and found.classes == 1
+
+
 def test_rgb_and_five_classes():
     model = seeded(lambda: CNN(classes=5, channels=3)).eval()
     file = export.OnnxModel(export.to_onnx(model, channels=3), threads=2)

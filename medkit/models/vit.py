@@ -33,7 +33,7 @@ class ViTEncoder(nn.Module):
         bottom, right = (-side % PATCH for side in image.shape[-2:])
         grid = self.patches(F.pad(image, (0, right, 0, bottom), mode="replicate"))
         rows, columns = grid.shape[-2:]
-        token = self.class_token.expand(len(image), -1, -1)
+        token = self.class_token.expand(image.shape[0], -1, -1)  # `len` would fix the batch in an export
         x = torch.cat([token, grid.flatten(2).transpose(1, 2)], dim=1) + self._places(rows, columns)
         seen = []
         for layer in self.layers:
