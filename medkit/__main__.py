@@ -17,6 +17,7 @@ HELP = """medkit: learn, teach and check deep learning for medical images
   python3 -m medkit reproduce [arguments]          repeat the paper's comparison, print its tables
   python3 -m medkit ablate [arguments]             the same model with and without each of its parts
   python3 -m medkit multiverse [arguments]         one result under many readings of the paper
+  python3 -m medkit explain [arguments]            measure what Grad-CAM, attention and occlusion show of a hybrid
   python3 -m medkit deploy [arguments]             export the models, measure size, agreement and time
   python3 -m medkit claims [arguments]             the verdict on each of the paper's claims
   python3 -m medkit teach [arguments]              hand out notebooks, grade them, make a web site
@@ -56,6 +57,10 @@ the differences with their intervals. A stopped run goes on.""",
 
 Trains the models under many readings of what the paper leaves open, and shows how far its headline
 numbers move. A stopped run goes on.""",
+    "explain": """python3 -m medkit explain [--data us|mri|phantom] [arguments]
+
+Trains the hybrid small, and measures what Grad-CAM, attention, rollout and occlusion show of it,
+against chance, the image's centre and weights drawn anew.""",
     "deploy": """python3 -m medkit deploy [--data us|mri|phantom] [arguments]
 
 Trains the models small, exports them to ONNX, in int8 and in half precision, and measures size,

@@ -102,8 +102,13 @@ METHODS = (
         "Attention shows what the model goes by.",
         "method",
         (Place("§1", "enhance feature extraction and improve interpretability"),),
-        ("medkit.blocks:Look", "medkit.models.hybrid:Hybrid.look"),
-        pending="attention and Grad-CAM inside true lesions, against chance and against the image's centre",
+        (
+            "medkit.blocks:Look",
+            "medkit.models.hybrid:Hybrid.look",
+            "medkit.explain.maps:grad_cam",
+            "tests/test_explain.py::test_law_random_weights_change_the_map",
+            "medkit.claims.explained:interpretable",
+        ),
     ),
     Claim(
         "K18",
