@@ -45,7 +45,7 @@ def test_records_are_whole_and_of_this_protocol(folder):
 def test_ablations_have_every_arm_with_three_seeds():
     for folder in ABLATIONS:
         records = read_records([folder])
-        least = 3 if records[0]["study"] in STUDIES else 2  # no claim is judged by the others
+        least = 3 if records[0]["study"] in STUDIES else 1  # no claim is judged by the others
         arms = {arm.name for arm in (STUDIES | ASKED_FOR)[records[0]["study"]].arms}
         seeds = {arm: {run["seed"] for run in records if run["arm"]["name"] == arm} for arm in arms}
         assert {record["arm"]["name"] for record in records} == arms
