@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -31,6 +32,10 @@ from medkit.models import (
     Transformer,
     UNet,
 )
+from medkit.models.backbones import DenseNet121, ResNet18, ResNet50
+from medkit.models.deeplab import DeepLabV3Plus
+from medkit.models.gated import AttentionUNet
+from medkit.models.vit import ViTB16
 from medkit.paper import EPOCHS
 from medkit.preparation import Preparation
 from medkit.settings import Settings
@@ -43,6 +48,15 @@ VARIANTS = {
     "hybrid, uniform weights": HybridUniform,
     "hybrid, convolution instead": HybridWithConvolution,
 }
+BACKBONES = {  # of the literature, from random weights; "NAME, ImageNet" from those, where they are at hand
+    "ResNet-18": ResNet18,
+    "ResNet-50": ResNet50,
+    "DenseNet-121": DenseNet121,
+    "ViT-B/16": ViTB16,
+    "DeepLabV3+": DeepLabV3Plus,
+}
+BACKBONES |= {f"{name}, ImageNet": functools.partial(kind, imagenet=True) for name, kind in BACKBONES.items()}
+BACKBONES |= {"attention U-Net": AttentionUNet}
 DOMINATED = 75.0  # %; a class this frequent makes accuracy say little
 
 
@@ -103,7 +117,7 @@ def run(
     """Train one model, measure it at the report epochs, time it, and return the record.
 
     Args:
-        name: one of `MODELS` or `VARIANTS`.
+        name: one of `MODELS`, `VARIANTS` or `BACKBONES`.
         task: from `prepare`.
         settings: Table 3.
         seed: of the initial weights and of the order of the images.
@@ -230,7 +244,7 @@ def build(name: str, task: Task, seed: int) -> nn.Module:
     """Build a model; its first weights are drawn by the seed, and nobody else's numbers change."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        model = (MODELS | VARIANTS)[name](classes=len(task.train.classes), channels=task.image.shape[1])
+        model = (MODELS | VARIANTS | BACKBONES)[name](classes=len(task.train.classes), channels=task.image.shape[1])
     return model.to(task.image.device)
 
 

@@ -6,7 +6,7 @@ from planted import arms, planted, world
 
 from medkit import augment, paper, transfer
 from medkit.attention import attention_weights
-from medkit.claims import VERDICTS, ablations, alone, clocks, gather, ledger
+from medkit.claims import VERDICTS, ablations, alone, clocks, deployed, gather, ledger
 from medkit.claims.questions import FAILS, HOLDS, OPEN, Compared
 from medkit.intervals import Interval
 from medkit.normalise import percentile
@@ -297,6 +297,13 @@ def test_k8_asks_training_runs_and_exported_models_alike(training, milliseconds,
     assert found.verdict == wanted and "4 timings at 128 px" in found.why
     assert found.real.count("at 128 px on a CPU, threads: ") == 4
     assert "results/deploy-a CPU/hybrid-seed0.json" in found.records and len(found.records) > 1
+
+
+def test_limits_are_those_that_the_ledger_prints():
+    assert (deployed.MOST_PARAMETERS, deployed.MOST_FLOPS, deployed.MOST_BYTES) == (3_400_000, 600_000_000, 2**29)
+    test = judged("K18").test
+    for limit in ("3.4 million parameters", "0.6 GFLOPs", "512 MiB", "30 images a second on one thread"):
+        assert limit in test
 
 
 def test_k8_a_measurement_of_few_turns_has_no_vote():

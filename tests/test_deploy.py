@@ -13,6 +13,7 @@ from model_contract import draw, seeded
 from medkit import deploy, experiment, presets
 from medkit._check import MedkitInputError
 from medkit.blocks import Prediction
+from medkit.claims.reading import RESULTS
 from medkit.deploy import alone, command, export, forms, half, int8, memory, run, show
 from medkit.deploy.parity import Parity, compare, parity
 from medkit.models import CNN, Hybrid
@@ -93,6 +94,21 @@ def test_twin_exported_models_answer_100_images_of_several_sizes_as_in_pytorch(n
             found = parity(model, other, image)
             assert found.same and max(found.label, found.mask) <= 1e-4 and found.classes == 1
     assert file(draw(1, 1, 32, 40)).mask.shape == (1, 1, 32, 40)  # a batch of one
+
+
+LARGE = ("ResNet-50", "DenseNet-121", "ViT-B/16", "DeepLabV3+")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["ResNet-18", "attention U-Net", *(pytest.param(name, marks=pytest.mark.slow) for name in LARGE)],
+)
+def test_twin_networks_of_the_literature_are_exported_too(name):
+    model = seeded(lambda: experiment.BACKBONES[name](classes=3)).eval()
+    file = export.OnnxModel(export.to_onnx(model))
+    for number, size in enumerate([(32, 32), (64, 64), (40, 72)]):  # 40 is no multiple of 16 or 32
+        found = parity(model, file, draw(4, 1, *size, seed=number))
+        assert found.same and found.classes == 1
 
 
 def test_rgb_and_five_classes():
@@ -227,6 +243,11 @@ def tiny(tmp_path_factory):
         first = (out / "tables.txt").read_bytes()
         assert command.main(arguments) == 0  # nothing to do: the same records, the same text
         assert (out / "tables.txt").read_bytes() == first
+        before = json.loads((out / "hybrid-seed0.json").read_text(encoding="utf-8"))
+        assert command.main([*arguments, "--clock-again"]) == 0
+    after = json.loads((out / "hybrid-seed0.json").read_text(encoding="utf-8"))
+    assert after.pop("clock") != before.pop("clock") and after.pop("machine") and before.pop("machine")
+    assert after == before  # all else as it was
     return out, [json.loads(path.read_text(encoding="utf-8")) for path in sorted(out.glob("*.json"))]
 
 
@@ -292,6 +313,39 @@ def test_two_sets_make_no_sheet(tiny):
     other["data"]["key"] = "us"
     with pytest.raises(ValueError, match="records must be of one set"):
         show.sheet([tiny[1][0], other])
+
+
+# --- the record that comes with the kit -------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def committed():
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted((RESULTS / "deploy-us").glob("*.json"))]
+
+
+def test_the_record_is_whole(committed):
+    assert {(one["model"], one["seed"]) for one in committed} == {(name, seed) for name in run.MODELS for seed in (0, 1, 2)}
+    for one in committed:
+        assert one["data"]["tier"] == "real" and one["data"]["leaks"] == [] and one["data"]["size"] == 128
+        assert list(one["parity"]["ONNX Runtime"]) == [f"{height} x {width}" for height, width in run.SIZES]
+        assert {found["images"] for form in one["parity"].values() for found in form.values()} == {run.COMPARED}
+        assert {len(turns) for times in one["clock"]["times"].values() for turns in times.values()} == {run.TURNS}
+        assert "/tmp/" not in json.dumps(one) and one["memory"]["ONNX Runtime"]["torch"] is False
+
+
+def test_the_paper_s_four_models_answer_as_exported_and_the_narrow_one_as_float64_lets_it(committed):
+    four = [one for one in committed if one["model"] != run.NARROW]
+    assert show.failing(four) == []
+    for one in committed:
+        for size, found in one["parity"]["ONNX Runtime"].items():
+            assert found["classes"] == 1 and found["relative"] <= 2 * max(1e-4, one["parity"][forms.EXACT][size]["relative"])
+
+
+@pytest.mark.slow  # all intervals anew
+def test_the_tables_are_made_from_the_records(committed):
+    order = {name: place for place, name in enumerate(run.MODELS)}
+    text = deploy.render(sorted(committed, key=lambda one: (one["seed"], order[one["model"]])))
+    assert text + "\n" == (RESULTS / "deploy-us" / "tables.txt").read_text(encoding="utf-8")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")

@@ -27,6 +27,7 @@ CLOCKED = {  # cells that show measured seconds, hardly the same twice
     "10_timing": {
         "queue-live", "first-call", "unstable", "batches", "training-mode", "stages", "real-time",
     },
+    "18_deploy": {"explore-page", "still-page", "alone", "time-here"},
 }  # fmt: skip
 FIRST_SECTION = "The equation"
 SECTIONS = [

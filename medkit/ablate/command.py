@@ -11,7 +11,7 @@ from medkit._files import write_whole
 from medkit.ablate.plans import plan
 from medkit.ablate.runs import run_all
 from medkit.ablate.show import sheet
-from medkit.ablate.studies import PRESETS, STUDIES
+from medkit.ablate.studies import ASKED_FOR, PRESETS, STUDIES
 
 ALL = "all"
 
@@ -20,11 +20,13 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     """Read the command line."""
     said = "Train with and without single steps of the method, all else equal, and print what each is worth."
     parser = argparse.ArgumentParser(prog="python3 -m medkit ablate", description=said)
-    asks = "; ".join(f"{study.name}: {study.question}" for study in STUDIES.values())
+    studies = STUDIES | ASKED_FOR
+    asks = "; ".join(f"{study.name}: {study.question}" for study in studies.values())
     sizes = "; ".join(f"{name}: {preset.says}" for name, preset in PRESETS.items())
     known = ", ".join((*sets.PHANTOMS, *sets.REAL))
-    usual = "; ".join(f"{study.name}: {' '.join(study.data)}" for study in STUDIES.values())
-    parser.add_argument("--study", nargs="+", default=[ALL], choices=(*STUDIES, ALL), help=f"{asks} (default: all)")
+    usual = "; ".join(f"{study.name}: {' '.join(study.data)}" for study in studies.values())
+    asks += f" (default: all, but for {', '.join(ASKED_FOR)})"
+    parser.add_argument("--study", nargs="+", default=[ALL], choices=(*studies, ALL), help=asks)
     which = f"{known}, or folders CLASS/image.png (default: {usual})"
     parser.add_argument("--data", nargs="+", metavar="SET", help=which)
     parser.add_argument("--preset", default="quick", choices=PRESETS, help=sizes)
@@ -44,6 +46,7 @@ def _run(chosen: argparse.Namespace, out: Path) -> None:
     device = _command.device_named(chosen.device)
     record.check_writable(out / "tables.txt")
     studies = [study for study in STUDIES.values() if study.name in chosen.study or ALL in chosen.study]
+    studies += [study for study in ASKED_FOR.values() if study.name in chosen.study]
     parts = [(study, name) for study in studies for name in dict.fromkeys(chosen.data or study.data)]
     seeds = list(range(PRESETS[chosen.preset].seeds)) if chosen.seeds is None else list(dict.fromkeys(chosen.seeds))
     for number, (study, name) in enumerate(parts, 1):

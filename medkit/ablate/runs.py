@@ -17,7 +17,7 @@ from medkit._command import spoken
 from medkit.ablate import source
 from medkit.ablate.plans import Plan, Run
 from medkit.ablate.source import Source
-from medkit.ablate.studies import STUDIES
+from medkit.ablate.studies import ASKED_FOR, STUDIES
 
 OTHER = "delete it, or name another folder with --out"
 TRAINED_BY = ("model", "seed", "settings", "left_out", "protocol")  # with the images, all that decides the weights
@@ -114,7 +114,7 @@ def _elsewhere(plan: Plan, run: Run) -> dict | None:
     task = plan.task_of(run)
     said = plan.described(run, task)
     wanted = _as_saved(said)
-    folders = [plan.out.with_name(f"ablation-{study}-{task.facts['key']}") for study in STUDIES]
+    folders = [plan.out.with_name(f"ablation-{study}-{task.facts['key']}") for study in STUDIES | ASKED_FOR]
     for path in (path for folder in folders for path in sorted(folder.glob(f"*-seed{run.seed}.json"))):
         try:
             found = json.loads(path.read_text(encoding="utf-8"))

@@ -7,7 +7,7 @@ import statistics
 from typing import NamedTuple
 
 from medkit import markup, paper
-from medkit.ablate.studies import STUDIES, Study
+from medkit.ablate.studies import ASKED_FOR, STUDIES, Study
 from medkit.evidence import difference_of, value_of
 from medkit.intervals import Interval
 from medkit.markup import Sheet, Table
@@ -30,7 +30,7 @@ def render(records: list[dict]) -> str:
     return markup.as_text(sheet(records))
 
 
-def sheet(records: list[dict], studies: dict[str, Study] = STUDIES) -> Sheet:
+def sheet(records: list[dict], studies: dict[str, Study] = STUDIES | ASKED_FOR) -> Sheet:
     """Return ablations as tables, one for each study and set, with all that must be known to read them.
 
     Args:

@@ -1,4 +1,4 @@
-"""The four studies: which claim each answers, its arms, and how large it is."""
+"""The studies, four that answer claims and two that are asked for by name: which claim each answers, its arms, and how large it is."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Arm:
 
     Args:
         name: in records and tables.
-        model: a name of `medkit.experiment.MODELS` or `VARIANTS`.
+        model: a name of `medkit.experiment.MODELS`, `VARIANTS` or `BACKBONES`.
         preparation: Eq. 1 and 2.
         augmented: images are moved anew in each epoch (§3.2).
         pretrained: it starts from a source task, not from random weights.
@@ -107,11 +107,40 @@ TRANSFER = Study(
     LABELS,
     early=True,
 )
+_KNOWN = ("ResNet-18", "ResNet-50", "DenseNet-121", "ViT-B/16", "DeepLabV3+")
+_BESIDE = (
+    "The arms are not matched: the hybrid and the attention U-Net have 0.12 million parameters, the others 8.6 to 86.",
+)
+BACKBONES = Study(
+    "backbones",
+    (),
+    "How do the networks that the paper cites do beside the hybrid, from random weights?",
+    (Arm("hybrid"), Arm("attention U-Net", "attention U-Net"), *(Arm(name.replace("/", "-"), name) for name in _KNOWN)),
+    ("us", "phantom"),
+    notes=_BESIDE,
+)
+IMAGENET = Study(
+    "imagenet",
+    (),
+    "How do they do from ImageNet's weights?",
+    (Arm("hybrid"), *(Arm(name.replace("/", "-"), f"{name}, ImageNet") for name in _KNOWN)),
+    ("us", "phantom"),
+    notes=(*_BESIDE, "All layers are tuned. The weights have to be in torch's cache, or are downloaded."),
+)
+ASKED_FOR = {study.name: study for study in (BACKBONES, IMAGENET)}  # large: `--study all` leaves them out
 STUDIES = {study.name: study for study in (ATTENTION, PREPARATION, AUGMENTATION, TRANSFER)}
 
 PRESETS: dict[str, Preset] = {  # 201 trainings by default: smaller than the comparison of models
     "quick": dataclasses.replace(
         presets.PRESETS["quick"], limit=384, phantoms=(384, 96, 360), seeds=3, says="all four in 25 minutes on 2 cores"
+    ),
+    "small": dataclasses.replace(
+        presets.PRESETS["quick"],
+        settings=dataclasses.replace(presets.PRESETS["quick"].settings, epochs=5),
+        limit=204,
+        phantoms=(204, 48, 180),
+        seeds=2,
+        says="5 epochs, to see large networks run at all",
     ),
     "class": presets.PRESETS["class"],
     "paper": presets.PRESETS["paper"],

@@ -34,7 +34,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--models", nargs="+", default=list(run.MODELS), choices=run.MODELS, help="these alone")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="of weights and order (default: 0)")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="for the training (default: cuda where there is one)")
-    parser.add_argument("--clock-again", action="store_true", help="take the times of finished records anew")
+    parser.add_argument("--clock-again", action="store_true", help="take the times of finished records anew, and nothing else")
     parser.add_argument("--out", type=Path, help="folder of the records (default: results/local/deploy-SET)")
     return parser.parse_args(arguments)
 
@@ -60,11 +60,12 @@ def _run(chosen: argparse.Namespace) -> None:
     records = {key: _read(path, task.facts, who) for key, path in paths.items() if path.exists()}
     for seed in seeds:
         todo = [name for name in names if (name, seed) not in records or chosen.clock_again]
-        made, found = {}, {}
+        made, found = {}, {}  # the clock of all models runs once all are made
         for name in todo:
             model = run.train(name, task, preset.settings, seed, out / "checkpoints" / f"{_word(name)}-seed{seed}")
             _say(f"{name}, seed {seed}: exporting and comparing …")
-            made[name], found[name] = run.examine(name, model, task, seed)
+            made[name] = run.forms_of(model, task)
+            found[name] = records.get((name, seed)) or run.examine(name, made[name], task, seed)
         times = _clock(made, task) if todo else {}
         for name in todo:
             clock = {"size": run.TIMED, "times": {where: rows[name] for where, rows in times.items()}}

@@ -13,9 +13,10 @@ from medkit.deploy import alone
 
 _IN_PYTORCH = """
 import json, sys, torch
-sys.path.insert(0, {root!r})
+sys.path[:0] = [{root!r}]
+sys.path += [{beside!r}]
+import alone  # as a script has it: nothing else of medkit.deploy is loaded
 from medkit import models
-from medkit.deploy import alone
 model = models.{kind}(classes={classes}, **{options!r}).eval()
 with torch.no_grad():
     model(torch.zeros(1, {channels}, {size}, {size}))
@@ -51,7 +52,9 @@ def of_model(kind: str, classes: int, channels: int, size: int, **options: int) 
     Returns, Raises: as for `of_file`. The numbers of the weights don't matter here.
     """
     root = str(Path(alone.__file__).resolve().parents[2])
-    code = _IN_PYTORCH.format(kind=kind, classes=classes, channels=channels, size=size, options=options, root=root)
+    beside = str(Path(alone.__file__).resolve().parent)
+    numbers = {"classes": classes, "channels": channels, "size": size}
+    code = _IN_PYTORCH.format(kind=kind, options=options, root=root, beside=beside, **numbers)
     return _child(["-c", code])
 
 

@@ -63,24 +63,28 @@ def train(name: str, task: experiment.Task, settings: Settings, seed: int, folde
     return model.cpu().eval()
 
 
-def examine(name: str, model: nn.Module, task: experiment.Task, seed: int) -> tuple[Deployed, dict]:
-    """Export a trained model and measure all that needs no clock.
+def forms_of(model: nn.Module, task: experiment.Task) -> Deployed:
+    """Export a trained model, and make it int8 with 64 of its training images, evenly chosen."""
+    return deployed(model, task.image[torch.linspace(0, len(task.image) - 1, CALIBRATION).round().long()].cpu())
+
+
+def examine(name: str, made: Deployed, task: experiment.Task, seed: int) -> dict:
+    """Measure of an exported model all that needs no clock.
 
     Args:
-        name: one of `MODELS`; model: trained, on the CPU; task: whose test images are opened once.
+        name: one of `MODELS`; made: from `forms_of`; task: whose test images are opened once.
 
     Returns:
-        the forms, and the record without its clock: "cost", "bytes", "memory" (of processes of their own),
-        "parity" (by form and size), "quality" (by form, as `medkit.measure.measure`), "left_out".
+        the record without its clock: "cost", "bytes", "memory" (of processes of their own), "parity" (by form
+        and size), "quality" (by form, as `medkit.measure.measure`), "left_out".
     """
-    calibration = task.image[torch.linspace(0, len(task.image) - 1, CALIBRATION).round().long()].cpu()
-    made = deployed(model, calibration)
+    model = made.model
     images, image = task.test.open(f"{name}, seed {seed}, in every form")
     images, image = images.to("cpu"), image.cpu()
     cut = best_cut(predict(model, task.val_image.cpu()).label.softmax(1), task.val.to("cpu"))
     count = cost.report(model, (image.shape[1], TIMED, TIMED))
     kind, options = BUILT[name]
-    found = {
+    return {
         "kind": KIND,
         "model": name,
         "seed": seed,
@@ -96,7 +100,6 @@ def examine(name: str, model: nn.Module, task: experiment.Task, seed: int) -> tu
         "quality": worth(made, images, image, cut),
         "left_out": [] if torch.cuda.is_available() else ["CUDA: this machine has no GPU"],
     }
-    return made, found
 
 
 def agreement(made: Deployed, image: Tensor) -> dict:

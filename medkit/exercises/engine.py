@@ -20,6 +20,7 @@ from medkit.exercises import (
     augment,
     claims,
     denoise,
+    deploy,
     features,
     leakage,
     metrics,
@@ -37,7 +38,7 @@ from medkit.exercises.verdict import Card, Feedback, Outcome, Verdict, table_htm
 
 COURSE = (  # the notebooks by number
     start_here, denoise, normalise, augment, features, attention, models, transfer, training, metrics,
-    timing, tables, claims, leakage,
+    timing, tables, claims, leakage, deploy,
 )  # fmt: skip
 EXERCISES: dict[str, Exercise] = {one.id: one for notebook in COURSE for one in notebook.EXERCISES}
 

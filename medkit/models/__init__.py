@@ -6,6 +6,11 @@ H and W are 32 or more and divisible by 8; C is 1 or 3. At the same `width` CNN,
 and Hybrid have about equal numbers of parameters (within 10 % at widths of 16, 24 and 32), so that a
 comparison compares ideas, not sizes. What they compute and hold differs more: `medkit.cost` counts it.
 
+Beside them stand networks of the literature, not matched in size, each imported from its own file: ResNet18,
+ResNet50, DenseNet121 (`backbones`), ViTB16 (`vit`) and DeepLabV3Plus (`deeplab`), with ImageNet's weights where
+they are at hand, and AttentionUNet (`gated`). They keep the same contract; the map that `look` shows is at 1/32
+or 1/16 in the first five. Torchvision is loaded by them alone.
+
     model.look(image)   ->  Look(prediction, features, weights), for explanation
 
 PyTorch draws initial weights from its global generator. Whoever builds a model seeds that one,

@@ -1,4 +1,4 @@
-"""Wrong answers to the exercises of notebooks 08-13, written by hand from their text."""
+"""Wrong answers to the exercises of notebooks 08-13 and 18, written by hand from their text."""
 
 from __future__ import annotations
 
@@ -385,3 +385,28 @@ def scaled_by_one_number(train, test):
 def scaled_with_correction(train, test):
     spread = train.std(dim=0)
     return (test - train.mean(dim=0)) / spread.where(spread > 0, 1.0)
+
+
+@wrong("18.1", "the zero point is taken off, not added")
+def eight_bits_zero_taken_off(x, low, high):
+    low, high = min(low, 0.0), max(high, 0.0)
+    step = (high - low) / 255
+    return (torch.round(x / step) - round(-128 - low / step)).clamp(-128, 127)
+
+
+@wrong("18.1", "numbers are cut off at the range that was given, not at the widened one")
+def eight_bits_cut_at_low(x, low, high):
+    x = x.clamp(low, high)
+    low, high = min(low, 0.0), max(high, 0.0)
+    step = (high - low) / 255
+    return (torch.round(x / step) + round(-128 - low / step)).clamp(-128, 127)
+
+
+@wrong("18.3", "a share of the other model's answer")
+def largest_difference_by_the_other(one, other):
+    return ((one - other).abs() / other.abs().clamp(min=1)).max()
+
+
+@wrong("18.3", "the smallest of all differences")
+def largest_difference_smallest(one, other):
+    return ((one - other).abs() / one.abs().clamp(min=1)).min()
