@@ -104,8 +104,8 @@ def attention_map(model: nn.Module, image: Tensor, target: Tensor | None = None)
         ValueError: the model has no attention to show.
 
     >>> from medkit.models import HybridUniform
-    >>> attention_map(HybridUniform(classes=2), torch.zeros(1, 1, 16, 16)).unique()    # 1 of 4 positions
-    tensor([0.2500])
+    >>> attention_map(HybridUniform(classes=2), torch.zeros(1, 1, 32, 32)).unique()    # 1 of 16 positions
+    tensor([0.0625])
     """
     received, grid = _layers(model, image)
     return enlarge(received[-1].mean(1).unflatten(1, grid), image)
@@ -121,8 +121,8 @@ def attention_rollout(model: nn.Module, image: Tensor, target: Tensor | None = N
     Reference: S. Abnar and W. Zuidema, "Quantifying Attention Flow in Transformers", ACL 2020.
 
     >>> from medkit.models import Transformer
-    >>> attention_rollout(Transformer(classes=2), torch.zeros(1, 1, 16, 16)).shape
-    torch.Size([1, 16, 16])
+    >>> attention_rollout(Transformer(classes=2), torch.zeros(1, 1, 32, 32)).shape
+    torch.Size([1, 32, 32])
     """
     layers, grid = _layers(model, image)
     flow = torch.eye(layers[0].shape[-1], device=image.device)

@@ -22,7 +22,7 @@ def cascade(model: nn.Module, fresh: nn.Module, image: Tensor) -> Iterator[tuple
     Reference: J. Adebayo et al., "Sanity Checks for Saliency Maps", NeurIPS 2018, §3.
 
     >>> from medkit.models import CNN
-    >>> [name for name, _ in cascade(CNN(classes=2), CNN(classes=2), torch.zeros(1, 1, 16, 16))]
+    >>> [name for name, _ in cascade(CNN(classes=2), CNN(classes=2), torch.zeros(1, 1, 32, 32))]
     ['label_head', 'middle', 'encoder']
     """
     now = copy.deepcopy(model)
