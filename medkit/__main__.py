@@ -21,6 +21,7 @@ HELP = """medkit: learn, teach and check deep learning for medical images
   python3 -m medkit anomaly [arguments]            find what differs from healthy images
   python3 -m medkit explain [arguments]            what the models go by: maps, and whether to believe them
   python3 -m medkit synthesise [arguments]         train with made images beside real ones
+  python3 -m medkit shift [arguments]              train on all sets but one, test on that one
   python3 -m medkit claims [arguments]             the verdict on each of the paper's claims
   python3 -m medkit teach [arguments]              hand out notebooks, grade them, make a web site
   python3 -m medkit doctor                         show what is there and where something is off
@@ -75,6 +76,10 @@ the model goes by what they show, and whether untrained weights change them. A s
 
 Trains with few real images alone, and with made ones beside them: by a GAN, and in the style of
 another scanner. Prints the differences, and whether the GAN copied patients. A stopped run goes on.""",
+    "shift": """python3 -m medkit shift [--data mri us lung] [arguments]
+
+Trains a model on all sets but one and tests it on that one, beside a model that learned there, with
+three ways to scale grey values. Without --data: the phantom's three modalities. A stopped run goes on.""",
     "claims": """python3 -m medkit claims [arguments]
 
 Prints every claim of the paper with its verdict and the records that it rests on.""",

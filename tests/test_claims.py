@@ -294,12 +294,11 @@ def test_k5_does_not_take_one_chance_fall_among_many_for_a_fall():
     assert tables._rise(found, after, before, "accuracy", looks=1000) == questions.OPEN
 
 
-def test_k16_is_held_against_the_linear_baseline_and_stays_open_at_best():
+def test_k16_is_held_against_the_linear_baseline_and_stays_open_without_a_record_of_the_third():
     found = judge("K16", world({"hybrid": 0.8, "linear": 0.5}))
-    assert found.verdict == INCONCLUSIVE and "training on two and testing on the third isn't built" in found.why
+    assert found.verdict == INCONCLUSIVE and "no record of training on two and testing on the third" in found.why
     assert said("K16", world({"hybrid": 0.6, "linear": 0.8}, sets=("ct",))) == NOT_REPRODUCED
     assert said("K16", better()) is None
-    assert "the third" not in judge("K16", world({"hybrid": 0.8, "linear": 0.5}, seeds=2)).why
 
 
 def test_k29_asks_for_both_errors():
@@ -332,7 +331,7 @@ def test_rules_are_data_that_a_reader_can_read():
     assert list(RULES) == [claim.id for claim in paper.CLAIMS]
     fixed = {rule.claim for rule in rules._FIXED}
     field = {claim.id for claim in paper.CLAIMS if claim.kind == "field"}
-    assert set(RULES) - fixed == field - {"K39"} | {"K19", "K25"}
+    assert set(RULES) - fixed == field - {"K39"} | {"K25"}
     assert "± 2 points" in RULES["K4"].test and "± 1 point" in RULES["K1"].test and "90 %" in RULES["K4"].test
     assert "30 images a second" in RULES["K8"].test and (questions.SAME, questions.PRINTED) == (1.0, 2.0)
     assert not set(questions.SETS) - set(questions.MODALITIES)

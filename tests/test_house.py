@@ -29,7 +29,7 @@ FLOORS = [
     {"reproduce"},
     {"explain"},
     {"claims"},
-    {"ablate", "multiverse", "deploy", "anomaly"},
+    {"ablate", "multiverse", "deploy", "anomaly", "shift"},
     {"synthesise"},
     {"lesson", "environment"},
     {"widgets", "doctor", "teach"},
@@ -83,6 +83,7 @@ NO_NOTEBOOK = {  # modules that no notebook is about, and why
     "reproduce": "shown with the tables",
     "resume": "part of training",
     "scores": "shown with the metrics",
+    "shift": "its notebook is to come",
     "settings": "part of training",
     "step": "part of training",
     "synthesise": "its notebook is to come",
@@ -210,8 +211,14 @@ def test_every_module_has_its_test_and_its_notebook():
         assert word in tested or used or path.name == "__init__.py", f"no test looks at {name_of(path)}"
 
 
-def test_notebooks_are_numbered_without_a_gap():
-    assert [path.stem[:2] for path in NOTEBOOKS] == [f"{i:02d}" for i in range(len(NOTEBOOKS))]
+TO_COME = {14: "anomaly", 15: "explain", 16: "synthesise", 17: "shift"}  # numbers that are kept free
+
+
+def test_notebooks_are_numbered_without_a_gap_but_for_those_to_come():
+    there = {int(path.stem[:2]): path.stem[3:] for path in NOTEBOOKS}
+    assert len(there) == len(NOTEBOOKS) and not set(there) & set(TO_COME)
+    assert sorted(there | TO_COME) == list(range(len(there) + len(TO_COME)))
+    assert not set(TO_COME.values()) & set(there.values())
 
 
 def code_lines(function: ast.FunctionDef) -> int:

@@ -135,8 +135,13 @@ METHODS = (
             Place("§1", "improve model generalization and robustness"),
             Place("§3.2", "generalize better on unseen data"),
         ),
-        ("medkit.data.folder:image_folder", "medkit.data.container:Split"),
-        pending="training on one set, testing on a second of that modality",
+        (
+            "medkit.data.folder:image_folder",
+            "medkit.data.container:Split",
+            "medkit.shift.runs:run",
+            "medkit.claims.shifted:unseen",
+        ),
+        pending="two sets of patients of one modality and one question, which nobody has put beside each other here yet",
     ),
     Claim(
         "K23",
