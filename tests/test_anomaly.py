@@ -1,5 +1,6 @@
 """Anomaly detection: distances against scikit-learn, measures against brute force, and that anomalies are found."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -10,7 +11,10 @@ from sklearn.covariance import LedoitWolf
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 
-from medkit.anomaly import autoencoder, classical, gan, measures, mirror
+from medkit.anomaly import autoencoder, classical, gan, measures, mirror, run, show
+from medkit.claims import anomalies
+from medkit.claims.trials import Evidence
+from medkit.data.phantom import phantom
 from medkit.scores import auroc
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -231,3 +235,55 @@ def test_law_the_gradient_penalty_is_of_the_slope():
     steep = lambda image: 3 * image.flatten(1)[:, :1]  # noqa: E731
     real, drawn = torch.rand(4, 1, 4, 4, generator=seeded(0)), torch.rand(4, 1, 4, 4, generator=seeded(1))
     assert float(gan.gradient_penalty(steep, real, drawn, seeded(0))) == pytest.approx(4.0)
+
+
+# --- records, tables, the claim ---------------------------------------------------------------
+
+
+def record(low, high, seed=0, unit="patient", groups=40, tier="real", method=anomalies.METHOD, pixels=None):
+    found = {name: [(low + high) / 2, low, high] for name in ("auroc", "ap", "sensitivity", "alarms")}
+    if pixels:
+        found["pixel_auroc"] = [sum(pixels) / 2, *pixels]
+    data = {"tier": tier, "key": "ct", "unit": unit, "size": 48, "title": "head CT", "notes": []}
+    test = {"images": 90, "anomalous": 30, "groups": groups, "healthy groups": 20}
+    return {
+        "kind": "anomaly", "method": method, "seed": seed, "data": data, "test": test, "measures": found,
+        "healthy": 50, "features": ["textures", "nothing"], "file": f"ct-{seed}.json",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("change, wanted", [
+    ({"low": 0.75, "high": 0.9}, "reproduced"),
+    ({"low": 0.4, "high": 0.65}, "not reproduced"),
+    ({"low": 0.6, "high": 0.8}, "inconclusive"),
+    ({"low": 0.75, "high": 0.9, "unit": "duplicate group"}, "inconclusive"),
+    ({"low": 0.4, "high": 0.65, "groups": 16}, "inconclusive"),
+    ({"low": 0.75, "high": 0.9, "pixels": (0.4, 0.6)}, "not reproduced"),
+    ({"low": 0.75, "high": 0.9, "tier": "phantom"}, None),
+    ({"low": 0.75, "high": 0.9, "method": "autoencoder"}, None),
+])  # fmt: skip
+def test_k17_comes_out_each_way(change, wanted):
+    runs = tuple(record(seed=seed, **change) for seed in range(3))
+    assert anomalies.detects(Evidence(systems=runs)).verdict == wanted
+    if wanted:
+        assert anomalies.detects(Evidence(systems=runs[:2])).verdict == "inconclusive"  # too few seeds
+
+
+def test_tables_keep_supervised_apart_and_say_what_is_at_chance():
+    runs = [record(0.4, 0.6), record(0.7, 0.9, method="CNN, supervised"), record(0.1, 0.3, method="brightness")]
+    text = str(show.sheet(runs))
+    alone, labelled = text.split("Trained with labels")
+    assert "CNN, supervised  0.80 [0.70, 0.90]" in labelled and "supervised" not in alone and "PaDiM" not in labelled
+    assert f"{anomalies.METHOD}: not shown to beat chance" in alone and "brightness: below chance" in alone
+    assert "chance at images" not in labelled
+
+
+def test_nothing_anomalous_and_no_patient_with_a_lesion_is_trained_on():
+    data = phantom(60, size=32)
+    healthy = run.healthy_of(data, "phantom")
+    assert not data.mask[healthy].any() and int(healthy.sum()) == 20
+    mixed = data.label.clone()
+    mixed[1] = 1  # the second slice of patient 0
+    assert not run.healthy_of(dataclasses.replace(data, label=mixed), "phantom")[:2].any()
+    with pytest.raises(ValueError, match="key must be one of phantom, ct, us, got mri"):
+        run.healthy_of(data, "mri")
