@@ -196,7 +196,7 @@ def test_controls_are_labelled_in_full_and_sliders_wait_until_let_go(explore):
         if isinstance(control, ipywidgets.HTML):
             continue
         assert control.description
-        if not isinstance(control, ipywidgets.Checkbox):
+        if not isinstance(control, ipywidgets.Checkbox | ipywidgets.FileUpload):
             assert control.style.description_width == "initial"
         if hasattr(control, "continuous_update"):
             assert control.continuous_update is False
