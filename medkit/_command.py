@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
+from tqdm.auto import tqdm
 
 from medkit._check import MedkitInputError
 from medkit._interrupt import Interrupted
@@ -54,6 +55,11 @@ def device_named(name: str | None) -> torch.device:
 def share() -> Share:
     """Return this process's part of the runs, as torchrun says; all of them where it was not started by that."""
     return Share(int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1)))
+
+
+def say(text: str) -> None:
+    """Tell on stderr what is being done, above a progress bar where one is shown."""
+    tqdm.write(text, file=sys.stderr)
 
 
 def spoken(seconds: float) -> str:

@@ -6,6 +6,8 @@ of its batch, and nothing but weights has to be frozen (Eq. 5).
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -40,6 +42,21 @@ class Look(NamedTuple):
     prediction: Prediction
     features: Tensor
     weights: tuple[Tensor, ...]
+
+
+@contextlib.contextmanager
+def drawn_by(seed: int) -> Iterator[None]:
+    """Let a seed draw the weights of what is built inside; nobody else's random numbers change.
+
+    >>> with drawn_by(0):
+    ...     one = nn.Linear(2, 2)
+    >>> with drawn_by(0):
+    ...     torch.equal(nn.Linear(2, 2).weight, one.weight)
+    True
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield
 
 
 class ConvBlock(nn.Sequential):

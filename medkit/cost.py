@@ -55,7 +55,7 @@ def report(model: nn.Module, image_size: tuple[int, int, int]) -> Cost:
     if weight is None:
         raise ValueError("model must have parameters, got none; give a model that learns")
     image = torch.zeros(1, *image_size, dtype=weight.dtype, device=weight.device)
-    with _evaluating(model):
+    with evaluating(model):
         parameters = sum(parameter.numel() for parameter in model.parameters())
         return Cost(parameters, _flops(model, image), _kept_bytes(model, image))
 
@@ -104,7 +104,8 @@ def _kept_bytes(model: nn.Module, image: Tensor) -> int:
 
 
 @contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Put a model into evaluation mode, and every part back into its own mode afterwards."""
     modes = [(part, part.training) for part in model.modules()]
     model.eval()
     try:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from medkit import checkpoint, record
-from medkit.blocks import parameter_count
+from medkit.blocks import drawn_by, parameter_count
 from medkit.data.container import ImageSet, Split
 from medkit.measure import best_cut, measure, summary
 from medkit.models import (
@@ -242,10 +242,24 @@ def describe(data: Split) -> dict:
 
 def build(name: str, task: Task, seed: int) -> nn.Module:
     """Build a model; its first weights are drawn by the seed, and nobody else's numbers change."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+    with drawn_by(seed):
         model = (MODELS | VARIANTS | BACKBONES)[name](classes=len(task.train.classes), channels=task.image.shape[1])
     return model.to(task.image.device)
+
+
+def train(
+    model: nn.Module, task: Task, settings: Settings, seed: int, folder: Path | None, progress: Callable | None, title: str
+) -> nn.Module:
+    """Train a model on a task's training images and measure nothing; return it on the CPU, in evaluation mode.
+
+    Args:
+        model: on the task's device; task, settings, seed, folder, progress: as for `run`; title: for the bar.
+    """
+    fit(
+        model, task.image, task.train.label, task.train.mask, settings, seed=seed, scored=task.train.scored,
+        folder=folder, progress=progress, title=title,
+    )  # fmt: skip
+    return model.cpu().eval()
 
 
 def weights_sha256(model: nn.Module) -> str:

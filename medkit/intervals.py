@@ -26,6 +26,15 @@ class Interval(NamedTuple):
     n: int  # images with a value
     n_groups: int  # what was resampled
 
+    def points(self, sign: str = "") -> str:
+        """Write a value and its ends of 0 ... 1 in points (hundredths); sign "+" shows that of a difference.
+
+        >>> Interval(0.5, 0.25, 0.75, 0.95, 9, 3).points(), Interval(0.5, -0.25, 0.75, 0.95, 9, 3).points("+")
+        ('50.0 [25.0, 75.0]', '+50.0 [-25.0, +75.0]')
+        """
+        value, low, high = (f"{100 * end:{sign}.1f}" for end in self[:3])
+        return f"{value} [{low}, {high}]"
+
 
 def bootstrap_mean(
     values: Tensor, group: Tensor, *, seed: int, level: float = 0.95, repeats: int = 2000

@@ -10,6 +10,7 @@ import json
 import math
 import platform
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -52,6 +53,27 @@ def check_writable(path: Path) -> None:
         raise MedkitInputError(
             path, f"can't be written ({error.strerror})", "name another file with --out"
         ) from error
+
+
+def read(path: Path, what: str, belongs: Callable[[dict], bool], other: str = "is of other images") -> dict:
+    """Read a record that an earlier start of the same command left, if it belongs to this one.
+
+    Args:
+        path: the file. what: it is a record of, in words. belongs: record -> whether it is of this run;
+            what it lacks or spoils may raise. other: what is said of one that doesn't.
+
+    Raises:
+        MedkitInputError: it is damaged, of something else, or doesn't belong.
+    """
+    fix = "delete it, or name another --out"
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        same = belongs(found)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise MedkitInputError(path, f"is no record of {what}", fix) from error
+    if not same:
+        raise MedkitInputError(path, other, fix)
+    return found
 
 
 def save(record: dict, path: Path) -> None:

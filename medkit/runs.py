@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections.abc import Sequence
 
 import torch
 
@@ -23,6 +24,14 @@ def by_model(records: list[dict]) -> dict[str, list[dict]]:
     return {
         name: sorted((r for r in records if r["model"] == name), key=lambda record: record["seed"]) for name in names
     }
+
+
+def every_model(records: Sequence[dict]) -> dict[str, list[dict]]:
+    """Return the records of each model, whichever it is, by seed; models in the order in which they come."""
+    found: dict[str, list[dict]] = {}
+    for record in sorted(records, key=lambda record: record["seed"]):
+        found.setdefault(record["model"], []).append(record)
+    return found
 
 
 def linear_of(records: list[dict]) -> dict | None:

@@ -47,11 +47,20 @@ def auroc(score: Tensor, target: Tensor) -> Metric:
     _check(score, target, 1)
     positive = int(target.sum())
     pairs = positive * (len(target) - positive)
-    _, place, ties = score.unique(return_inverse=True, return_counts=True)
-    rank = (ties.cumsum(0) - (ties - 1) / 2.0).double()[place]  # of equal scores: their mean rank
-    above = float(rank[target].sum()) - positive * (positive + 1) / 2
+    above = float(mean_ranks(score)[target].sum()) - positive * (positive + 1) / 2
     value = above / pairs if pairs else float("nan")
     return Metric(value, len(target), int(pairs == 0), "positive above negative, ties half")
+
+
+def mean_ranks(score: Tensor) -> Tensor:
+    """Return each score's rank, the lowest 1; equal ones share their mean. (N,) -> (N,) float64.
+
+    >>> mean_ranks(torch.tensor([0.2, 0.1, 0.2])).tolist()
+    [2.5, 1.0, 2.5]
+    """
+    _, place, ties = score.unique(return_inverse=True, return_counts=True)
+    rank = (ties.cumsum(0) - (ties - 1) / 2.0).double()
+    return rank[place]
 
 
 def auroc_macro(score: Tensor, target: Tensor) -> Metric:

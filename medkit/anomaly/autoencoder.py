@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from medkit.blocks import ConvBlock, Encoder, UpBlock
+from medkit.blocks import ConvBlock, Encoder, UpBlock, drawn_by
 
 BATCH, RATE = 32, 2e-3
 
@@ -64,8 +64,7 @@ def train(
     torch.Size([2, 1, 32, 32])
     """
     generator = torch.Generator().manual_seed(seed)
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+    with drawn_by(seed):
         model = Autoencoder(image.shape[1], code=code)
     optimiser = torch.optim.Adam(model.parameters(), RATE)
     turns = range(steps) if progress is None else progress(range(steps), desc=f"autoencoder, seed {seed}")

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
-import sys
 from pathlib import Path
 
 from tqdm.auto import tqdm
 
 from medkit import _command, experiment, markup, record, reproduce, sets
-from medkit._check import MedkitInputError
 from medkit._files import write_whole
 from medkit.anomaly import run, show
 from medkit.preparation import Preparation
@@ -45,7 +42,7 @@ def _run(chosen: argparse.Namespace) -> None:
     preset = dataclasses.replace(PRESETS["quick"], size=chosen.size, phantoms=PHANTOMS)
     out = chosen.out or reproduce.RESULTS / f"anomaly-{chosen.data}"
     record.check_writable(out / "tables.txt")
-    tqdm.write(f"{chosen.data}: loading …", file=sys.stderr)
+    _command.say(f"{chosen.data}: loading …")
     loaded = sets.load(chosen.data, preset)
     task = experiment.prepare(loaded.split, Preparation(), _command.device_named("cpu"), loaded.facts)
     test, image = task.test.open("anomaly detection, all methods and seeds")
@@ -77,16 +74,6 @@ def _run(chosen: argparse.Namespace) -> None:
 
 
 def _read(path: Path, facts: dict) -> dict:
-    """Read a record that is there already, if it belongs to this run.
-
-    Raises:
-        MedkitInputError: it is of another set or size, or damaged.
-    """
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        same = found["kind"] == run.KIND and found["data"]["sha256"] == facts["sha256"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise MedkitInputError(path, "is no record of a detector", "delete it, or name another --out") from error
-    if not same:
-        raise MedkitInputError(path, "is of other images", "delete it, or name another --out")
-    return found
+    return record.read(
+        path, "a detector", lambda found: found["kind"] == run.KIND and found["data"]["sha256"] == facts["sha256"]
+    )

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from medkit.anomaly.autoencoder import smooth
-from medkit.blocks import ConvBlock, UpBlock
+from medkit.blocks import ConvBlock, UpBlock, drawn_by
 
 CODE, BATCH, RATE = 32, 32, 2e-4
 PENALTY = 10.0  # weight of the gradient penalty
@@ -109,8 +109,7 @@ def train(image: Tensor, steps: int, *, seed: int, progress: Callable | None = t
     torch.Size([2, 1, 32, 32])
     """
     channels, size = image.shape[1], image.shape[-1]
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+    with drawn_by(seed):
         made = Detector(Generator(channels, size), Reader(channels, size, 1), Reader(channels, size, CODE))
     rng = torch.Generator().manual_seed(seed)
     turns = range(2 * steps) if progress is None else progress(range(2 * steps), desc=f"f-AnoGAN, seed {seed}")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from torch import Tensor
+
+from medkit.anomaly.autoencoder import smooth
 
 
 def asymmetry(image: Tensor, window: int = 5) -> Tensor:
@@ -28,4 +29,4 @@ def asymmetry(image: Tensor, window: int = 5) -> Tensor:
     if window < 1 or window % 2 == 0:
         raise ValueError(f"window must be odd, got {window}; an even one has no middle")
     difference = (image - image.flip(-1)).abs().mean(1, keepdim=True)
-    return F.avg_pool2d(difference, window, stride=1, padding=window // 2, count_include_pad=False)
+    return smooth(difference, window)

@@ -13,6 +13,7 @@ from tqdm.auto import tqdm
 from medkit import experiment
 from medkit.anomaly import autoencoder, classical, gan, measures
 from medkit.anomaly.mirror import asymmetry
+from medkit.blocks import drawn_by
 from medkit.data.container import ImageSet
 from medkit.models import CNN
 from medkit.preparation import Preparation
@@ -69,8 +70,7 @@ def network(kind: str, task: experiment.Task, seed: int, progress: Callable | No
     Pre-trained: on pieces of phantoms, whose label is the scanner; it has seen neither a lesion's label
     nor an image of the set. Random: as it was drawn, the negative control.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+    with drawn_by(seed):
         model = CNN(classes=3, channels=task.image.shape[1])
     if kind == RANDOM:
         return model.eval(), "nothing: weights as drawn"
@@ -121,8 +121,7 @@ def _by_map(maps: Tensor) -> Answers:
 
 def supervised(task: experiment.Task, key: str, asked: list[Tensor], seed: int, progress=tqdm) -> list[Answers]:
     """Train the CNN on healthy and anomalous images, with their labels and masks, and ask it as `detect` does."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+    with drawn_by(seed):
         model = CNN(classes=2, channels=task.image.shape[1])
     label, settings = anomalous_in(task.train, key).long(), Settings(epochs=EPOCHS)
     fit(

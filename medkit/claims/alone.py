@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from medkit import augment, metrics, paper, transfer
 from medkit import normalise as scaling
 from medkit.attention import attend, attention_scores, attention_weights
+from medkit.blocks import drawn_by
 from medkit.claims.verdict import CONTRADICTS, NOT_REPRODUCED, REPRODUCED, UNTESTABLE, Finding
 
 NO_CLASH = "the paper's numbers agree, and it names no set of images to measure this on"
@@ -157,8 +158,7 @@ def _never_ill(ill: int) -> metrics.Counts:
 
 def _small_network() -> nn.Module:
     """Build a convolution, a BatchNorm and a head; nobody else's random numbers change."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(0)
+    with drawn_by(0):
         model = nn.Sequential()
         model.add_module("convolution", nn.Conv2d(1, 4, 3))
         model.add_module("norm", nn.BatchNorm2d(4))

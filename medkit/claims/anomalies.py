@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from medkit.claims.questions import FAILS, HOLDS, OPEN, SURE_UNITS
+from medkit.claims.questions import SURE_UNITS
 from medkit.claims.trials import MIN_SEEDS, MIN_UNITS, PHANTOM, REAL, Evidence
-from medkit.claims.verdict import INCONCLUSIVE, NOT_REPRODUCED, REPRODUCED, Finding
+from medkit.claims.verdict import FAILS, HOLDS, INCONCLUSIVE, NOT_REPRODUCED, OPEN, REPRODUCED, Finding, joined
 
 METHOD = "PaDiM, pre-trained features"
 LIMIT = 0.7
@@ -62,4 +62,4 @@ def _set(runs: list[dict]) -> tuple[str, str]:
         below = all(high is not None and high < LIMIT for _, _, high in found)
         says.append(HOLDS if above else FAILS if below else OPEN)
         words.append(f"{title} " + ", ".join("{:.2f} [{:.2f}, {:.2f}]".format(*(x if x is not None else float("nan") for x in one)) for one in found))
-    return FAILS if FAILS in says else HOLDS if set(says) == {HOLDS} else OPEN, "; ".join(words)
+    return joined(says), "; ".join(words)

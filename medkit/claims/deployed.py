@@ -15,9 +15,8 @@ import statistics
 from collections import defaultdict
 
 from medkit.claims import clocks
-from medkit.claims.questions import FAILS, HOLDS, OPEN
 from medkit.claims.trials import PHANTOM, REAL, Evidence
-from medkit.claims.verdict import INCONCLUSIVE, NOT_REPRODUCED, REPRODUCED, Finding
+from medkit.claims.verdict import FAILS, HOLDS, OPEN, VERDICT_OF, Finding, joined
 
 COMMAND = "python3 -m medkit deploy --data us"
 MODEL, SIDE = "hybrid", 128
@@ -25,7 +24,7 @@ EXPORTED = "ONNX Runtime"  # in float32
 TIMED = ("PyTorch", EXPORTED)
 MOST_PARAMETERS, MOST_FLOPS, MOST_BYTES = 3_400_000, 600_000_000, 512 * 2**20
 MIN_TURNS = 3
-_SAYS = {REPRODUCED: HOLDS, NOT_REPRODUCED: FAILS, INCONCLUSIVE: OPEN}
+_SAYS = {verdict: says for says, verdict in VERDICT_OF.items()}
 
 
 def real_time(evidence: Evidence) -> Finding:
@@ -43,7 +42,8 @@ def real_time(evidence: Evidence) -> Finding:
         files += [run["file"] for run in runs]
     if not files:
         return found
-    verdict = REPRODUCED if set(votes) == {HOLDS} else NOT_REPRODUCED if set(votes) == {FAILS} else INCONCLUSIVE
+    said = set(votes)
+    verdict = VERDICT_OF[said.pop() if len(said) == 1 else OPEN]
     exported = sum(map(len, lines.values()))
     why = f"{found.why}; {exported} timings at {SIDE} px, in PyTorch and exported, stand beside"
     return Finding(verdict, why, *_both(found, lines), (*found.records, *files))
@@ -61,7 +61,7 @@ def light(evidence: Evidence) -> Finding:
         files += [run["file"] for run in runs]
     if not votes:
         return Finding(None, f"no record of an exported hybrid: run `{COMMAND}`")
-    verdict = NOT_REPRODUCED if FAILS in votes else REPRODUCED if set(votes) == {HOLDS} else INCONCLUSIVE
+    verdict = VERDICT_OF[joined(votes)]
     why = "our hybrid against the limits; the paper gives no size of its own, so that this is said of ours alone"
     return Finding(verdict, why, *("\n".join(said) for said in lines.values()), tuple(files))
 

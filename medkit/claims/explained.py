@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from medkit.claims.questions import FAILS, HOLDS, OPEN, SURE_UNITS, Compared, above
+from medkit.claims.questions import SURE_UNITS, Compared, above
 from medkit.claims.trials import MIN_SEEDS, MIN_UNITS, PHANTOM, REAL, Evidence
-from medkit.claims.verdict import INCONCLUSIVE, NOT_REPRODUCED, REPRODUCED, Finding
+from medkit.claims.verdict import FAILS, HOLDS, INCONCLUSIVE, OPEN, VERDICT_OF, Finding, joined
 from medkit.explain import show
 from medkit.explain.run import CENTRE
 
@@ -20,7 +20,7 @@ def interpretable(evidence: Evidence) -> Finding:
     votes, lines, files = [], {REAL: [], PHANTOM: []}, []
     for (tier, where), runs in sorted(_sets(evidence).items()):
         asked = [question for method in MAPS for question in _asked(runs, method)]
-        says = _joined([says for _, says in asked])
+        says = joined([says for _, says in asked])
         few = len(runs) < MIN_SEEDS or len(set(runs[0]["group"])) < MIN_UNITS
         if tier == REAL:
             votes += [] if few else [(says, runs[0]["unit"] in SURE_UNITS)]
@@ -60,21 +60,17 @@ def _asked(runs: list[dict], method: str) -> list[tuple[str, str]]:
     return [*found, (f"{method}, like that of untrained weights {alike.value:.2f} [{alike.low:.2f}, {alike.high:.2f}]", says)]
 
 
-def _joined(says: list[str]) -> str:
-    return FAILS if FAILS in says else HOLDS if set(says) == {HOLDS} else OPEN
-
-
 def _verdict(votes: list[tuple[str, bool]]) -> str:
     """A verdict needs a set that is split by patients and says the same."""
-    says = _joined([says for says, _ in votes])
+    says = joined([says for says, _ in votes])
     if says == OPEN or (says, True) not in votes:
         return INCONCLUSIVE
-    return REPRODUCED if says == HOLDS else NOT_REPRODUCED
+    return VERDICT_OF[says]
 
 
 def _why(votes: list[tuple[str, bool]]) -> str:
     if not votes:
         return f"no real set with {MIN_SEEDS} seeds and {MIN_UNITS} test units"
-    said = _joined([says for says, _ in votes])
+    said = joined([says for says, _ in votes])
     sure = "" if (said, True) in votes else "; no set split by patients says so, and intervals over other units may be too narrow"
     return f"of {len(votes)} real sets with enough seeds and units, all together say: {said}{sure}"

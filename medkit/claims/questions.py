@@ -14,12 +14,11 @@ from itertools import groupby
 from typing import NamedTuple
 
 from medkit.claims.trials import MIN_SEEDS, MIN_UNITS, PHANTOM, REAL, Evidence, Trial
-from medkit.claims.verdict import INCONCLUSIVE, NOT_REPRODUCED, REPRODUCED, Finding
+from medkit.claims.verdict import FAILS, HOLDS, INCONCLUSIVE, NOT_REPRODUCED, OPEN, REPRODUCED, Finding, joined
 from medkit.evidence import difference_of
 from medkit.intervals import Interval, within
 from medkit.runs import headline
 
-HOLDS, FAILS, OPEN = "holds", "fails", "open"
 SAME = 1.0  # points; a difference whose 95 % interval lies within ± SAME is none
 PRINTED = 2.0  # points; a difference whose 90 % interval lies within the printed one ± PRINTED is that one
 SURE_UNITS = ("patient",)  # with any other unit intervals may be too narrow: no verdict rests on them alone
@@ -174,8 +173,7 @@ def on_set(trial: Trial, questions: list[Question], whole_run: bool = False) -> 
         limits.append(f"test units: {units}, fewer than {MIN_UNITS}")
     if whole_run and trial.length:
         limits.append(f"{trial.length}, and the claim is about those")
-    says = {question.says for question in questions}
-    outcome = FAILS if FAILS in says else HOLDS if says == {HOLDS} else OPEN
+    outcome = joined(question.says for question in questions)
     return SetFinding(trial, OPEN if limits else outcome, tuple(limits), tuple(questions))
 
 

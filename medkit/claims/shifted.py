@@ -10,9 +10,9 @@ from collections import defaultdict
 
 from medkit import evidence as runs_of
 from medkit.claims import tables
-from medkit.claims.questions import FAILS, HOLDS, OPEN
+from medkit.claims.questions import SURE_UNITS
 from medkit.claims.trials import MIN_SEEDS, MIN_UNITS, PHANTOM, REAL, Evidence
-from medkit.claims.verdict import INCONCLUSIVE, NOT_REPRODUCED, REPRODUCED, Finding
+from medkit.claims.verdict import FAILS, HOLDS, INCONCLUSIVE, NOT_REPRODUCED, OPEN, REPRODUCED, VERDICT_OF, Finding, joined
 
 MARGIN = 5.0  # points of Dice, or of balanced accuracy where there are no masks
 MODEL, SCALE = "hybrid", "min-max of each image"  # the proposed model, and Eq. 2
@@ -27,10 +27,10 @@ def works_everywhere(evidence: Evidence) -> Finding:
     if not files:
         half = f"no record of training on two and testing on the third: run `{COMMAND}`"
         return each._replace(verdict=_both(each.verdict, INCONCLUSIVE), why=f"{each.why}; {half}")
-    third = _verdict(votes)
-    why = f"trained on each: {each.verdict}: {each.why}; trained on the others: {third or INCONCLUSIVE}"
+    third = VERDICT_OF[joined(votes)]
+    why = f"trained on each: {each.verdict}: {each.why}; trained on the others: {third}"
     told = ("\n".join(filter(None, (had, *lines[tier]))) for tier, had in ((REAL, each.real), (PHANTOM, each.phantom)))
-    return Finding(_both(each.verdict, third or INCONCLUSIVE), why, *told, (*each.records, *files))
+    return Finding(_both(each.verdict, third), why, *told, (*each.records, *files))
 
 
 def unseen(evidence: Evidence) -> Finding:
@@ -40,7 +40,7 @@ def unseen(evidence: Evidence) -> Finding:
         why = f"no record of two sets of one modality that are asked one question: run `{UNSEEN}` on two of your own"
         return Finding(None, why)
     why = "what the hybrid loses on a set that it has not met, against itself trained there"
-    return Finding(_verdict(votes) or INCONCLUSIVE, why, *("\n".join(said) for said in lines.values()), tuple(files))
+    return Finding(VERDICT_OF[joined(votes)], why, *("\n".join(said) for said in lines.values()), tuple(files))
 
 
 def _weighed(evidence: Evidence, fits) -> tuple[list[str], dict[str, list[str]], list[str]]:
@@ -60,9 +60,8 @@ def _weighed(evidence: Evidence, fits) -> tuple[list[str], dict[str, list[str]],
         says = _says(lost)
         unit, units = others[0]["data"]["unit"], others[0]["data"]["test_units"]
         limits = [f"{len(seeds)} seeds"] * (len(seeds) < MIN_SEEDS) + [f"{units} test units"] * (units < MIN_UNITS)
-        limits += [f"units are no patients ({unit})"] * (unit != "patient")
-        points = "{:+.1f} [{:+.1f}, {:+.1f}]".format(*(100 * value for value in lost[:3]))
-        about = f"{target}, learned from {' and '.join(others[0]['sources'])}: {says}: {measure.replace('_', ' ')} {points} points"
+        limits += [f"units are no patients ({unit})"] * (unit not in SURE_UNITS)
+        about = f"{target}, learned from {' and '.join(others[0]['sources'])}: {says}: {measure.replace('_', ' ')} {lost.points('+')} points"
         lines[tier].append("; ".join((about, *limits)))
         if tier == REAL:
             votes += [] if limits else [says]
@@ -72,12 +71,6 @@ def _weighed(evidence: Evidence, fits) -> tuple[list[str], dict[str, list[str]],
 
 def _says(lost) -> str:
     return HOLDS if 100 * lost.low > -MARGIN else FAILS if 100 * lost.high < -MARGIN else OPEN
-
-
-def _verdict(votes: list[str]) -> str | None:
-    if not votes:
-        return None
-    return NOT_REPRODUCED if FAILS in votes else REPRODUCED if set(votes) == {HOLDS} else INCONCLUSIVE
 
 
 def _both(first: str | None, second: str) -> str | None:

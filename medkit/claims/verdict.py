@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,6 +12,19 @@ INCONCLUSIVE = "inconclusive"
 CONTRADICTS = "contradicts itself"
 UNTESTABLE = "can't be tested as stated"
 VERDICTS = (REPRODUCED, NOT_REPRODUCED, INCONCLUSIVE, CONTRADICTS, UNTESTABLE)
+
+HOLDS, FAILS, OPEN = "holds", "fails", "open"
+VERDICT_OF = {HOLDS: REPRODUCED, FAILS: NOT_REPRODUCED, OPEN: INCONCLUSIVE}
+
+
+def joined(says: Iterable[str]) -> str:
+    """Say what several numbers, or sets, say together: one failure fails, all must hold; none are open.
+
+    >>> joined([HOLDS, HOLDS]), joined([HOLDS, FAILS]), joined([HOLDS, OPEN]), joined([])
+    ('holds', 'fails', 'open', 'open')
+    """
+    said = set(says)
+    return FAILS if FAILS in said else HOLDS if said == {HOLDS} else OPEN
 
 
 class Finding(NamedTuple):

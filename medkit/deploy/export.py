@@ -22,6 +22,7 @@ from torch.export import Dim, ExportedProgram
 
 from medkit._check import MedkitInputError, check_image
 from medkit.blocks import STRIDE, Prediction
+from medkit.cost import evaluating
 
 SMALLEST, LARGEST = 32, 1024  # pixels along a side that an exported model takes
 BATCH = 1024  # images at once, at most
@@ -56,7 +57,7 @@ def exported(model: nn.Module, channels: int = 1) -> ExportedProgram:
     image = torch.zeros(batch, channels, height, width, dtype=weight.dtype)
     low, high = SMALLEST // STRIDE, LARGEST // STRIDE
     rows, columns = STRIDE * Dim("rows", min=low, max=high), STRIDE * Dim("columns", min=low, max=high)
-    with as_used(model), _quiet():
+    with evaluating(model), _quiet():
         return torch.export.export(
             model, (image,), dynamic_shapes=({0: Dim("batch", min=1, max=BATCH), 2: rows, 3: columns},)
         )
@@ -135,18 +136,6 @@ class OnnxModel(nn.Module):
             )
         found = self.session.run(None, {"image": image.detach().cpu().float().numpy()})
         return Prediction(*(torch.from_numpy(part) for part in found))
-
-
-@contextlib.contextmanager
-def as_used(model: nn.Module) -> Iterator[None]:
-    """Put a model into evaluation mode, and every part back into its own mode afterwards."""
-    modes = [(part, part.training) for part in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for part, training in modes:
-            part.training = training
 
 
 def installed(*names: str):

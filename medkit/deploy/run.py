@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from medkit import cost, experiment, record
+from medkit.blocks import drawn_by
 from medkit.data.container import ImageSet
 from medkit.deploy import memory
 from medkit.deploy.forms import EAGER, EXACT, FORMS, Deployed, deployed
@@ -22,18 +23,11 @@ from medkit.measure import best_cut
 from medkit.models import Hybrid
 from medkit.settings import Settings
 from medkit.timing import seconds_per_image
-from medkit.training import fit, predict
+from medkit.training import predict
 
 KIND = "deploy"  # of its records
 NARROW = "hybrid, half as wide"
 MODELS = experiment.MODELS | {NARROW: partial(Hybrid, width=8)}
-BUILT = {  # for a process of its own: class, and what it is built with beside classes and channels
-    "CNN": ("CNN", {}),
-    "U-Net": ("UNet", {}),
-    "Transformer": ("Transformer", {}),
-    "hybrid": ("Hybrid", {}),
-    NARROW: ("Hybrid", {"width": 8}),
-}
 CALIBRATION = 64  # training images from which int8 takes its ranges
 COMPARED = 100  # test images, at each size, whose answers are compared
 SIZES = ((32, 48), (64, 64), (96, 72), (128, 128))  # H × W of these comparisons
@@ -51,16 +45,9 @@ def train(name: str, task: experiment.Task, settings: Settings, seed: int, folde
     Returns:
         the model on the CPU, in evaluation mode.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+    with drawn_by(seed):
         model = MODELS[name](classes=len(task.train.classes), channels=task.image.shape[1])
-    model.to(task.image.device)
-    data = task.train
-    fit(
-        model, task.image, data.label, data.mask, settings, seed=seed, scored=data.scored, folder=folder,
-        progress=progress, title=f"{name}, seed {seed}",
-    )  # fmt: skip
-    return model.cpu().eval()
+    return experiment.train(model.to(task.image.device), task, settings, seed, folder, progress, f"{name}, seed {seed}")
 
 
 def forms_of(model: nn.Module, task: experiment.Task) -> Deployed:
@@ -83,7 +70,8 @@ def examine(name: str, made: Deployed, task: experiment.Task, seed: int) -> dict
     images, image = images.to("cpu"), image.cpu()
     cut = best_cut(predict(model, task.val_image.cpu()).label.softmax(1), task.val.to("cpu"))
     count = cost.report(model, (image.shape[1], TIMED, TIMED))
-    kind, options = BUILT[name]
+    made_by = partial(MODELS[name])  # a partial of a partial is one: its class, and what it gives beside
+    kind, options = made_by.func.__name__, made_by.keywords
     return {
         "kind": KIND,
         "model": name,

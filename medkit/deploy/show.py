@@ -10,6 +10,7 @@ from medkit.deploy.forms import EAGER, EQUAL, EXACT, FORMS
 from medkit.deploy.parity import CLOSE
 from medkit.intervals import Interval
 from medkit.markup import Sheet, Table
+from medkit.runs import every_model
 from medkit.table import leak_warning
 
 POINT = 0.01  # a loss of more than this in Dice or accuracy is said
@@ -32,7 +33,7 @@ def sheet(records: list[dict]) -> Sheet:
     """
     if len({(r["data"]["key"], r["data"]["size"]) for r in records}) != 1:
         raise ValueError("records must be of one set at one size, got none or several; show each set alone")
-    data, machine, together = records[0]["data"], records[0]["machine"], by_model(records)
+    data, machine, together = records[0]["data"], records[0]["machine"], every_model(records)
     title = (
         f"Exported models · {data['title']} · {data['modality']} · tier: {data['tier']} · {data['size']} × "
         f"{data['size']} pixels · {records[0]['epochs']} epochs · seeds: {sorted({r['seed'] for r in records})}"
@@ -48,14 +49,6 @@ def sheet(records: list[dict]) -> Sheet:
     return Sheet((title,), leak_warning(records), tables, notes)
 
 
-def by_model(records: Sequence[dict]) -> dict[str, list[dict]]:
-    """Return the records of each model, by seed."""
-    found: dict[str, list[dict]] = {}
-    for record in sorted(records, key=lambda record: record["seed"]):
-        found.setdefault(record["model"], []).append(record)
-    return found
-
-
 def loss(records: list[dict], form: str, metric: str) -> Interval:
     """Return a form's worth less PyTorch's on the same images, 0 ... 1, with its interval over units and seeds.
 
@@ -68,12 +61,12 @@ def loss(records: list[dict], form: str, metric: str) -> Interval:
 def said_of_losses(records: Sequence[dict]) -> list[str]:
     """Say of every model where a form loses more than a point of Dice or accuracy, and where none does."""
     found = []
-    for model, runs in by_model(records).items():
+    for model, runs in every_model(records).items():
         for form in FORMS[1:]:
             for metric in _metrics(runs):
                 lost = loss(runs, form, metric)
                 if lost.value < -POINT:
-                    found.append(f"{model}, {form}: loses {_points(lost)} points of {metric}.")
+                    found.append(f"{model}, {form}: loses {lost.points('+')} points of {metric}.")
     return found or ["No form of any model loses more than a point of Dice or accuracy on these images."]
 
 
@@ -140,8 +133,8 @@ def _worth(together: dict[str, list[dict]]) -> Table:
             cells = []
             for metric in metrics:
                 own = evidence.value_of(_as_runs(runs, form), metric)
-                cells += [f"{100 * own.value:.1f} [{100 * own.low:.1f}, {100 * own.high:.1f}]"]
-                cells += ["" if form == EAGER else _points(loss(runs, form, metric))]
+                cells += [own.points()]
+                cells += ["" if form == EAGER else loss(runs, form, metric).points("+")]
             rows.append((f"{model}, {form}", *cells))
     data = some[0]["data"]
     notes = (f"Mean over seeds with its 95 % interval over seeds and {data['test_units']} test units ({data['unit']}), {data['test']} images.",)
@@ -175,10 +168,6 @@ def _metrics(records: list[dict]) -> tuple[str, ...]:
 
 def _as_runs(records: list[dict], form: str) -> list[dict]:
     return [{**record, "result": [record["quality"][form]]} for record in records]
-
-
-def _points(difference: Interval) -> str:
-    return "{:+.1f} [{:+.1f}, {:+.1f}]".format(*(100 * value for value in difference[:3]))
 
 
 def failing(records: Sequence[dict]) -> list[str]:

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
-import sys
 from pathlib import Path
 
 import torch
-from tqdm.auto import tqdm
 
 from medkit import _command, experiment, record, reproduce, sets
-from medkit._check import MedkitInputError
 from medkit._files import write_whole
 from medkit.explain import run, show
 from medkit.preparation import Preparation
 from medkit.presets import PRESETS
-
-SAME = ("epochs", "preset")  # with the images, what records of one folder share
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -48,7 +42,7 @@ def _run(chosen: argparse.Namespace) -> None:
     preset = dataclasses.replace(preset, size=chosen.size or preset.size)
     out = chosen.out or reproduce.RESULTS / f"explain-{Path(chosen.data).name}"
     record.check_writable(out / "tables.txt")
-    _say(f"{chosen.data}: loading …")
+    _command.say(f"{chosen.data}: loading …")
     loaded = sets.load(chosen.data, preset)
     task = experiment.prepare(loaded.split, Preparation(), device, loaded.facts)
     who = {"preset": chosen.preset, "epochs": preset.settings.epochs}
@@ -60,7 +54,7 @@ def _run(chosen: argparse.Namespace) -> None:
                 records.append(_read(path, task.facts, who))
                 continue
             model = run.train(name, task, preset.settings, seed, out / "checkpoints" / path.stem)
-            _say(f"{name}, seed {seed}: explaining …")
+            _command.say(f"{name}, seed {seed}: explaining …")
             machine = record.machine(torch.device("cpu"))
             records.append({**run.examine(name, model, task, seed), **who, "machine": machine})
             record.save(records[-1], path)
@@ -70,20 +64,8 @@ def _run(chosen: argparse.Namespace) -> None:
 
 
 def _read(path: Path, facts: dict, who: dict) -> dict:
-    """Read a record that is there already, if it belongs to this run.
+    def belongs(found: dict) -> bool:
+        same = found["kind"] == run.KIND and found["data"]["sha256"] == facts["sha256"]
+        return same and all(found[key] == value for key, value in who.items())
 
-    Raises:
-        MedkitInputError: it is of another set, size or length, or damaged.
-    """
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        same = found["kind"] == run.KIND and found["data"]["sha256"] == facts["sha256"] and all(found[k] == who[k] for k in SAME)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise MedkitInputError(path, "is no record of an explained model", "delete it, or name another --out") from error
-    if not same:
-        raise MedkitInputError(path, "is of other images or another preset", "delete it, or name another --out")
-    return found
-
-
-def _say(text: str) -> None:
-    tqdm.write(text, file=sys.stderr)
+    return record.read(path, "an explained model", belongs, "is of other images or another preset")

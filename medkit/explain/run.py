@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 from medkit import experiment
 from medkit.explain import maps, measures, sanity
 from medkit.settings import Settings
-from medkit.training import fit, predict
+from medkit.training import predict
 
 KIND = "explain"  # of its records
 CENTRE, LOT = "centre prior", "by lot"  # maps that know nothing of the model
@@ -25,21 +25,9 @@ NEED_ATTENTION = ("attention", "rollout")
 BATCH = 64
 
 
-def build(name: str, task: experiment.Task, seed: int) -> nn.Module:
-    """Return one of `experiment.MODELS` with the weights that a seed draws."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        return experiment.MODELS[name](classes=len(task.train.classes), channels=task.image.shape[1])
-
-
 def train(name: str, task: experiment.Task, settings: Settings, seed: int, folder: Path | None, progress=tqdm) -> nn.Module:
-    """Train a model as `medkit.experiment.run` does; a stopped run goes on, a finished one is read."""
-    model, data = build(name, task, seed).to(task.image.device), task.train
-    fit(
-        model, task.image, data.label, data.mask, settings, seed=seed, scored=data.scored, folder=folder,
-        progress=progress, title=f"{name}, seed {seed}",
-    )  # fmt: skip
-    return model.cpu().eval()
+    """Train one of `experiment.MODELS`; a stopped run goes on, a finished one is read. As `medkit.experiment.train`."""
+    return experiment.train(experiment.build(name, task, seed), task, settings, seed, folder, progress, f"{name}, seed {seed}")
 
 
 def examine(name: str, model: nn.Module, task: experiment.Task, seed: int) -> dict:
@@ -68,7 +56,7 @@ def examine(name: str, model: nn.Module, task: experiment.Task, seed: int) -> di
         LOT: torch.rand(mask.shape, generator=torch.Generator().manual_seed(seed)),
     }
     found = {method: measured(model, image, label, mask, one) for method, one in (shown | knows_nothing).items()}
-    states = list(sanity.cascade(model, build(name, task, seed + 1000).eval(), image))
+    states = list(sanity.cascade(model, experiment.build(name, task, seed + 1000).cpu().eval(), image))
     for method in shown:
         found[method]["similarity"] = {
             part: _listed(sanity.similarity(shown[method], explained(state, image, label, (method,))[method]))

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from medkit.scores import mean_ranks
+
 
 def cascade(model: nn.Module, fresh: nn.Module, image: Tensor) -> Iterator[tuple[str, nn.Module]]:
     """Replace a model's weights by untrained ones, part after part from the label down; yield each state.
@@ -52,15 +54,9 @@ def similarity(first: Tensor, second: Tensor) -> Tensor:
             f"first and second must have one shape (B, H, W), got {tuple(first.shape)} and {tuple(second.shape)}; "
             f"map the same images"
         )
-    a, b = (torch.stack([_ranks(one.flatten()) for one in maps]) for maps in (first, second))
+    a, b = (torch.stack([mean_ranks(one.flatten()) for one in maps]) for maps in (first, second))
     a, b = a - a.mean(1, keepdim=True), b - b.mean(1, keepdim=True)
     return ((a * b).sum(1) / (a.square().sum(1) * b.square().sum(1)).sqrt()).float()
-
-
-def _ranks(values: Tensor) -> Tensor:
-    _, place, count = values.unique(return_inverse=True, return_counts=True)
-    last = count.cumsum(0).double()
-    return (last - (count - 1) / 2)[place]
 
 
 def _matters(model: nn.Module, name: str, image: Tensor) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 
@@ -10,6 +10,7 @@ from medkit import markup
 from medkit.explain.run import CENTRE, LOT
 from medkit.intervals import Interval, bootstrap_seeds
 from medkit.markup import Sheet, Table
+from medkit.runs import every_model
 from medkit.table import leak_warning
 
 CHANCE = "chance"  # the mask's share of the image: what a uniform map gets
@@ -28,21 +29,13 @@ def sheet(records: list[dict]) -> Sheet:
         f"Explained models · {data['title']} · {data['modality']} · tier: {data['tier']} · {data['size']} × "
         f"{data['size']} pixels · {first['epochs']} epochs · seeds: {sorted({r['seed'] for r in records})}"
     )
-    together = by_model(records)
+    together = every_model(records)
     notes = (
         f"{len(first['group'])} test images with a lesion, of {len(set(first['group']))} units ({first['unit']}); the true class is explained.",
         *("Accuracy, all test images: " + ", ".join(f"{name} {100 * _accuracy(runs):.0f} %" for name, runs in together.items()) + ".",),
         *data["notes"],
     )
     return Sheet((title,), leak_warning(records), (_inside(together), _curves(together), _changes(together)), notes)
-
-
-def by_model(records: Sequence[dict]) -> dict[str, list[dict]]:
-    """Return the records of each model, by seed."""
-    found: dict[str, list[dict]] = {}
-    for record in sorted(records, key=lambda record: record["seed"]):
-        found.setdefault(record["model"], []).append(record)
-    return found
 
 
 def value(runs: list[dict], method: str, measure: str) -> Interval:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import itertools
-import json
-import sys
 from pathlib import Path
 
 import torch
@@ -50,7 +48,7 @@ def _run(chosen: argparse.Namespace) -> None:
     device, preset = _command.device_named(chosen.device), _preset(chosen)
     out = chosen.out or reproduce.RESULTS / ("shift-" + "-".join(Path(name).name for name in chosen.data))
     record.check_writable(out / "tables.txt")
-    _say(f"{', '.join(chosen.data)}: loading …")
+    _command.say(f"{', '.join(chosen.data)}: loading …")
     found = domains(chosen.data, preset)
     pairs = [pair_of(found, number) for number in range(len(found))]
     models, seeds = list(dict.fromkeys(chosen.models)), list(dict.fromkeys(chosen.seeds))
@@ -87,21 +85,14 @@ def _made_or_read(job: tuple, preset: Preset, device: torch.device, out: Path) -
 
 def _read(path: Path, pair: Pair, trained: str) -> dict:
     split = pair.others if trained == OTHERS else pair.itself
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        same = found["kind"] == KIND and found["data"]["sha256"]["train"] == split.train.sha256()
-        same = same and found["data"]["sha256"]["test"] == split.test.sha256()
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise MedkitInputError(path, "is no record of a shift", "delete it, or name another --out") from error
-    if not same:
-        raise MedkitInputError(path, "is of other images", "delete it, or name another --out")
-    return found
+
+    def belongs(found: dict) -> bool:
+        told = found["data"]["sha256"]
+        return found["kind"] == KIND and told["train"] == split.train.sha256() and told["test"] == split.test.sha256()
+
+    return record.read(path, "a shift", belongs)
 
 
 def _name(target: str, trained: str, scale: str, model: str, seed: int) -> str:
     word = "itself" if trained == ITSELF else "others"
     return "-".join((target, word, scale.split(" ")[0], model, f"seed{seed}")).replace(" ", "-") + ".json"
-
-
-def _say(text: str) -> None:
-    tqdm.write(text, file=sys.stderr)

@@ -15,10 +15,10 @@ from medkit import experiment, metrics, record
 from medkit.blocks import parameter_count
 from medkit.data import leaks
 from medkit.data.container import ImageSet, Split
+from medkit.data.lesions import CLASSES
 from medkit.measure import best_cut, measure
 from medkit.preparation import PER_IMAGE, Preparation
 from medkit.settings import Settings
-from medkit.data.lesions import CLASSES
 from medkit.shift.domains import Domain
 from medkit.training import fit, predict
 

@@ -84,7 +84,7 @@ def _cells(records: Sequence[dict], target: str, model: str, scale: str, measure
         return None
     values = (evidence.value_of(itself, measure), evidence.value_of(others, measure))
     differences = (f(records, target, model, scale, measure) for f in (gap, above_fixed))
-    return (*(_number(one, "") for one in values), *(_number(one, "+") for one in differences))
+    return (*(one.points() for one in values), *(one.points("+") for one in differences))
 
 
 def _scales(records: Sequence[dict], measure: str) -> Table:
@@ -97,7 +97,7 @@ def _scales(records: Sequence[dict], measure: str) -> Table:
             continue
         for scale in SCALES[1:]:
             pairs = zip(found[scale], found[first])
-            rows.append((f"{target}, {_short(scale)}", *(_number(evidence.difference_of(*pair, measure), "+") for pair in pairs)))
+            rows.append((f"{target}, {_short(scale)}", *(evidence.difference_of(*pair, measure).points("+") for pair in pairs)))
     caption = f"{MEASURES[measure]} of the others' model, less the same with {_short(first)}, points"
     return Table(caption, tuple(models), ("difference",), tuple(rows), (), "target, scale")
 
@@ -122,7 +122,3 @@ def _runs(records: Sequence[dict], target: str, model: str, scale: str, trained:
 
 def _short(scale: str) -> str:
     return scale.removesuffix(" of each image")
-
-
-def _number(found: Interval, sign: str) -> str:
-    return "{:{s}.1f} [{:{s}.1f}, {:{s}.1f}]".format(*(100 * value for value in found[:3]), s=sign)

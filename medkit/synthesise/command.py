@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import sys
 from pathlib import Path
-
-from tqdm.auto import tqdm
 
 from medkit import _command, markup, record, reproduce, sets
 from medkit._files import write_whole
@@ -80,13 +77,9 @@ def _sources(records: list[dict]) -> list[str]:
 def _run(chosen: argparse.Namespace) -> None:
     out = chosen.out or reproduce.RESULTS
     record.check_writable(out / "tables.txt")
-    _say(f"{chosen.data}: loading …")
+    _command.say(f"{chosen.data}: loading …")
     work = run.prepare(chosen.data, chosen.preset, _command.device_named(chosen.device), out)
-    records = run.run_all(work, list(dict.fromkeys(chosen.seeds)), _say)
+    records = run.run_all(work, list(dict.fromkeys(chosen.seeds)), _command.say)
     text = markup.as_text(sheet(records)) + "\n"
     write_whole(work.plan.out / "tables.txt", text)
     print(f"{text}\n· Records, and this text: {work.plan.out}", flush=True)
-
-
-def _say(text: str) -> None:
-    tqdm.write(text, file=sys.stderr)

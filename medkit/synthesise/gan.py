@@ -22,6 +22,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from tqdm.auto import tqdm
 
 from medkit import normalise
+from medkit.blocks import drawn_by
 
 SIDE = 32  # pixels
 NOISE = 32  # numbers that an image is made from
@@ -116,8 +117,7 @@ def train(
         FloatingPointError: a loss is no number any more.
     """
     _check(image, mask, label, classes, steps)
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+    with drawn_by(seed):
         made_by, told_by = Generator(classes), Discriminator(classes)
     rng = torch.Generator().manual_seed(seed)
     pair = torch.cat([2 * image - 1, 2 * mask.float() - 1], 1)

@@ -12,6 +12,7 @@ from matplotlib.patches import Rectangle
 from torch import Tensor, nn
 
 from medkit import figure, normalise
+from medkit.blocks import drawn_by
 from medkit.data.container import Split
 from medkit.data.resize import resize_image
 from medkit.data.worlds import texture_world
@@ -110,8 +111,7 @@ def small_cnn(trained: bool) -> CNN:
 
     The first call with True takes some seconds, and shows a bar; later ones return the same network.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(0)
+    with drawn_by(0):
         network = CNN(classes=2, width=WIDTH)
     if trained:
         images, settings = outlines().train, Settings(batch_size=16, epochs=2 if fast() else 12, learning_rate=3e-3)

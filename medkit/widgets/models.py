@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from torch import Tensor, nn
 
 from medkit import figure
+from medkit.blocks import drawn_by
 from medkit.cost import Cost, report
 from medkit.data.resize import resize_image
 from medkit.figure import BLUE, INK, ORANGE, Panel
@@ -36,8 +37,7 @@ def built(model: str, width: int = 16) -> nn.Module:
         model: a name from `MODELS`. width: a multiple of 4.
     """
     kind = pick(MODELS, model, "model")
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(0)
+    with drawn_by(0):
         return kind(classes=3, width=width).train(False)
 
 
@@ -179,8 +179,7 @@ def passed(model: str, image: str, width: int = 8) -> tuple[Tensor, Tensor]:
     """
     pixels, deep, mask = _scaled(image), torch.zeros(()), torch.zeros(())
     for seed in range(STARTS):
-        with torch.random.fork_rng(devices=[]), torch.no_grad():
-            torch.default_generator.manual_seed(seed)
+        with drawn_by(seed), torch.no_grad():
             look = pick(MODELS, model, "model")(classes=3, width=width).train(False).look(pixels)
         logits = look.prediction.mask[0, 0]
         deep = deep + look.features[0].square().mean(0)

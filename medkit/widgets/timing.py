@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from tqdm.auto import trange
 
 from medkit import figure, lesson, paper
+from medkit.blocks import drawn_by
 from medkit.data.phantom import phantom
 from medkit.experiment import MODELS, report_epochs
 from medkit.normalise import min_max
@@ -229,8 +230,7 @@ def trained_models() -> dict[str, dict[int, nn.Module]]:
     epochs = report_epochs(10 if lesson.fast() else 50)
     kept = {}
     for name, kind in MODELS.items():
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(0)
+        with drawn_by(0):
             model = kind(classes=3, width=8)
         kept[name] = {}
         fit(

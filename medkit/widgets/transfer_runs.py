@@ -10,11 +10,11 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from medkit.ablate.labels import nested
+from medkit.blocks import drawn_by
 from medkit.data.container import ImageSet, Split
 from medkit.data.phantom import phantom_split
 from medkit.lesson import fast
@@ -60,8 +60,7 @@ def target_of(size: Sizes) -> tuple[Split, Callable[[ImageSet], Tensor]]:
 
 def built(size: Sizes, seed: int) -> nn.Module:
     """Return a small hybrid with random weights of its own, by the seed."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+    with drawn_by(seed):
         return Hybrid(classes=3, width=size.width)
 
 

@@ -448,8 +448,8 @@ WRONG = (
         "experiment",
         (
             "one set of first weights for all seeds",
-            "torch.default_generator.manual_seed(seed)",
-            "torch.default_generator.manual_seed(0)",
+            "with drawn_by(seed):",
+            "with drawn_by(0):",
         ),
     ),
     *_of(
