@@ -5,6 +5,7 @@ Nothing here asserts what a notebook must be; the functions do what a reader doe
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import secrets
@@ -19,6 +20,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from PIL import Image
 
 playwright = pytest.importorskip("playwright.sync_api")
 pytest.importorskip("axe_playwright_python")
@@ -36,6 +38,7 @@ WINDOW = {"width": 1280, "height": 1000}
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 FOCUSABLE = ".jp-Notebook .jp-OutputArea-output :is(input, select, button, textarea, [role=slider])"
 KNOWN = ".widget-slider [role=slider], .widget-dropdown select, .widget-checkbox input[type=checkbox]"
+UPLOAD = ".jupyter-widgets.widget-upload"
 SERIOUS = ("serious", "critical")
 
 
@@ -362,11 +365,37 @@ def has_picture(page, control, wanted: str, before: str, patience: float) -> boo
     return True
 
 
+def stripes() -> bytes:
+    """Return a PNG file that is none of the test images: 32 × 32 pixels, dark and bright by turns."""
+    file = io.BytesIO()
+    Image.frombytes("L", (32, 32), bytes([40, 200]) * 512).save(file, "PNG")
+    return file.getvalue()
+
+
+def upload_and_back(page, control) -> str:
+    """Choose a file by the keyboard, then step away from it by the slider and back; return what is wrong, or nothing."""
+    before = control.evaluate(PICTURE)
+    control.focus()
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Enter")
+    chooser.value.set_files({"name": "stripes.png", "mimeType": "image/png", "buffer": stripes()})
+    if not has_picture(page, control, "!==", before, 10 * GRACE):
+        return f"{described(control)}: a file of one's own does not change the picture"
+    slider = control.locator("xpath=ancestor::*[contains(@class,'jp-OutputArea')][1]").locator("[role=slider]").first
+    there, back, _ = steps(slider)
+    press(page, slider, there)
+    press(page, slider, back)
+    found = has_picture(page, control, "===", before, 10 * GRACE)
+    return "" if found else f"{described(control)}: the slider does not bring back the picture"
+
+
 def move_and_back(page, control) -> str:
     """Move a control by the keyboard and back; return what is wrong with it, or nothing.
 
     Its picture must change, and be the old one again at the end.
     """
+    if control.evaluate(f"control => control.matches('{UPLOAD}')"):
+        return upload_and_back(page, control)
     if control.is_disabled() or not control.evaluate(f"control => control.matches('{KNOWN}')"):
         return f"{described(control)}: no key is known that moves it"
     before = control.evaluate(PICTURE)

@@ -175,7 +175,7 @@ def answer(image: Tensor, form: str, title: str, tier: str) -> str:
     seen = look.weights[0].mean(dim=(1, 2)).unflatten(1, look.features.shape[-2:])  # how much each place is looked at
     said = ", ".join(f"{name} {value:.0%}" for name, value in zip(at.test.classes, share.tolist()))
     picture = figure.row(
-        figure.grey(image[0, 0], "as the model sees it"),
+        figure.grey(image[0, 0], f"seen by {form}"),
         outlined(image[0, 0], mask[0, 0] > 0, f"lesion · {at.test.classes[best]}"),
         figure.heat(F.interpolate(seen[None], scale_factor=8)[0, 0], "attention"),
         inches=2.6,
@@ -226,7 +226,7 @@ def explore_page() -> ipywidgets.VBox:
         "form": menu(ON_THE_PAGE, "form", RUNTIME),
     }
     page = linked(controls, page_picture)
-    upload = ipywidgets.FileUpload(accept="image/*", multiple=False, description="your own picture")
+    upload = ipywidgets.FileUpload(accept="image/*", multiple=False, description="your own picture", layout={"width": "16em"})
     shown = page.children[-1]
 
     def uploaded(change: dict) -> None:
