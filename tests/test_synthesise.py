@@ -113,7 +113,7 @@ def patients():
 
 def test_hand_nearest_and_next_patient():
     train = torch.tensor([0.0, 0.1, 1.0]).reshape(3, 1, 1, 1)
-    found = copies.neighbours(torch.tensor([0.2]).reshape(1, 1, 1, 1), train, torch.tensor([7, 7, 8]))
+    found = copies.neighbours(torch.tensor([0.2]).reshape(1, 1, 1, 1), train, torch.tensor([7, 7, 8]), shift=0)
     assert found.distance.item() == pytest.approx(0.1) and found.index.item() == 1
     assert found.ratio.item() == pytest.approx(0.1 / 0.8)  # the next patient, not the other slice of the same
 
@@ -123,7 +123,7 @@ def test_twin_scikit_learn(patients):
     (train, group), (val, _) = patients["train"], patients["val"]
     both = torch.cat([train, train.flip(-1)]).flatten(1)
     distance, index = nearest.fit(both.numpy()).kneighbors(val.flatten(1).numpy())
-    found = copies.neighbours(val, train, group)
+    found = copies.neighbours(val, train, group, shift=0)
     assert np.allclose(found.distance.numpy(), distance[:, 0] / 32, atol=1e-5)
     assert (found.index.numpy() == index[:, 0] % len(train)).all()
 
@@ -132,16 +132,66 @@ def noisy(image, spread=0.05):
     return image + spread * torch.randn(image.shape, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize("copied", [lambda x: x, noisy, lambda x: noisy(x.flip(-1)), lambda x: 0.9 * x + 0.05])
+def shifted(image, down=2, right=-3):
+    """Move what is seen; what enters at the border is as dark as an image gets."""
+    padded = torch.nn.functional.pad(image, (3, 3, 3, 3))
+    return padded[..., 3 - down : 35 - down, 3 - right : 35 - right]
+
+
+def test_hand_a_shifted_copy_lies_at_distance_0(patients):
+    train, group = patients["train"]
+    for down, right in ((1, 0), (-3, 3), (2, -1)):
+        found = copies.neighbours(shifted(train[:9], down, right), train, group)
+        assert found.distance.tolist() == [0.0] * 9 and found.index.tolist() == list(range(9))
+    assert copies.neighbours(shifted(train[:9].flip(-1)), train, group).distance.max() == 0.0
+    assert copies.neighbours(shifted(train[:9]), train, group, shift=1).distance.min() > 0.01  # 2 and 3 are further
+
+
+def test_law_more_shift_is_never_further_on_the_same_pixels(patients):
+    (train, group), (val, _) = patients["train"], patients["val"]
+    near, far = (copies.neighbours(val[:20], train, group, shift=s).distance for s in (3, 0))
+    inner = copies.neighbours(val[:20, :, 3:-3, 3:-3], train[..., 3:-3, 3:-3], group, shift=0).distance
+    assert (near <= inner + 1e-6).all() and (near < inner).any() and not torch.equal(inner, far)
+
+
+COPIERS = [lambda x: x, noisy, lambda x: noisy(x.flip(-1)), lambda x: 0.9 * x + 0.05, lambda x: noisy(shifted(x))]
+
+
+@pytest.mark.parametrize("copied", COPIERS)
 def test_a_planted_copier_is_caught(patients, copied):
     train, group = patients["train"]
     found = copies.check(copied(train[:60]), train, group, patients["val"][0])
     assert found.copied and found.share > 0.9 and found.ratio < found.ratio_held_out
 
 
-def test_one_copy_in_ten_is_caught(patients):
+def test_one_copy_in_five_is_caught_and_the_least_share_is_said(patients):
     (train, group), (new, _) = patients["train"], patients["test"]
-    assert copies.check(torch.cat([new[:54], noisy(train[:6])]), train, group, patients["val"][0]).copied
+    found = copies.check(torch.cat([new[:48], noisy(train[:12])]), train, group, patients["val"][0])
+    assert found.copied and found.share >= 0.2 > found.least == 9 / 60
+
+
+def test_one_near_twin_among_the_held_out_does_not_blind_the_check(patients):
+    (train, group), (val, _) = patients["train"], patients["val"]
+    blinded = torch.cat([val, noisy(train[:1], 0.001)])
+    assert copies.check(noisy(train[:60]), train, group, blinded).copied
+
+
+def test_hand_what_new_patients_give(patients):
+    (train, group), (val, _) = patients["train"], patients["val"]
+    found = copies.check(val, train, group, val)
+    assert found.expected == 2 / 61 and found.share == 1 / 60  # one of its own lies below the second
+    few = copies.check(val[:20], train, group, val[:20])
+    assert few.expected == 2 / 21 and few.least > 0.2  # of 20 held-out images one knows little
+
+
+def test_law_new_patients_are_called_copies_as_seldom_as_is_said():
+    """Uniform ratios, 20,000 times: the second lowest of 30 against 50 new ones."""
+    rng = np.random.default_rng(0)
+    second = np.sort(rng.random((20_000, 30)), axis=1)[:, 1]
+    suspects = rng.binomial(50, second)
+    wanted = copies.betabinom.sf(np.arange(-1, 50), 50, 2, 29)
+    assert np.allclose([(suspects >= x).mean() for x in range(51)], wanted, atol=0.01)
+    assert 0.002 < (wanted[suspects] <= copies.LIMIT).mean() <= 0.012
 
 
 def test_other_patients_and_a_blurred_mean_are_no_copies(patients):
@@ -158,6 +208,9 @@ def test_edge_too_few_to_compare(patients):
         copies.check(train, train, group, patients["val"][0][:3])
     with pytest.raises(ValueError, match="two patients or more, got 1"):
         copies.neighbours(train, train, torch.zeros_like(group))
+    for shift in (-1, 16):
+        with pytest.raises(ValueError, match=f"shift must be 0 or more and below half of \\(32, 32\\), got {shift}"):
+            copies.neighbours(train, train, group, shift=shift)
 
 
 # --- GAN ----------------------------------------------------------------------------------------

@@ -131,12 +131,12 @@ def test_the_table_says_what_the_records_say(done):
     records = records_of(done[0])
     text = str(sheet(records))
     assert "Made images · paper protocol" in text and "12 labels · Fourier" in text and "tier: phantom" in text
-    assert "Copies, 12 labels: 0 of 2 GANs caught" in text and "3 steps" in text
+    assert "Copies, flipped or shifted ones too, 12 labels: 0 of 2 GANs caught" in text and "3 steps" in text
     assert "Masks by the GAN, 12 labels, that are empty: healthy " in text
     caught = copy.deepcopy(records)
     for record in caught:
         record["synthetic"].get("copies", {}).update(copied=True)
-    assert "Copies, 12 labels: 2 of 2 GANs caught" in str(sheet(caught))
+    assert "Copies, flipped or shifted ones too, 12 labels: 2 of 2 GANs caught" in str(sheet(caught))
     assert (done[0] / "tables.txt").read_text(encoding="utf-8").startswith("Made images")
 
 

@@ -52,9 +52,10 @@ def _copies(records: list[dict]) -> list[str]:
             caught = sum(check["copied"] for check in checks)
             ratios = [sum(check[name] for check in checks) / len(checks) for name in ("ratio", "ratio_held_out")]
             said.append(
-                f"Copies, {count} labels: {caught} of {len(checks)} GANs caught: {shares} % of their images lie nearer to one "
-                f"training patient, beside the next, than any held-out image does; above {100 * copies.LIMIT:.0f} % is "
-                f"copying, {100 * checks[0]['expected']:.1f} % is what new patients give. "
+                f"Copies, flipped or shifted ones too, {count} labels: {caught} of {len(checks)} GANs caught: {shares} % of their "
+                f"images lie nearer to one training patient, beside the next, than all but one of {checks[0]['held_out']} held-out "
+                f"images do; new patients give {100 * checks[0]['expected']:.1f} %, and from {100 * checks[0]['least']:.0f} % on it is "
+                f"called copying (probability of so many below {copies.LIMIT:g}). "
                 f"Median ratio {ratios[0]:.2f}, held out {ratios[1]:.2f}."
             )
             said.append(f"Masks by the GAN, {count} labels, that are empty: {_empty(records, count)}.")
