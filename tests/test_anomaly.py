@@ -11,7 +11,7 @@ from sklearn.covariance import LedoitWolf
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 
-from medkit.anomaly import autoencoder, classical, gan, measures, mirror, run, show
+from medkit.anomaly import autoencoder, classical, gan, measures, mirror, planted, run, show
 from medkit.claims import anomalies
 from medkit.claims.trials import Evidence
 from medkit.data.phantom import phantom
@@ -237,6 +237,81 @@ def test_law_the_gradient_penalty_is_of_the_slope():
     assert float(gan.gradient_penalty(steep, real, drawn, seeded(0))) == pytest.approx(4.0)
 
 
+# --- what a detector sees ---------------------------------------------------------------------
+
+
+def test_hand_a_disc_is_round_soft_and_away_from_what_it_covers():
+    dark, bright = torch.full((50, 1, 48, 48), 0.2), torch.full((50, 1, 48, 48), 0.9)
+    for image, sign in ((dark, 1), (bright, -1)):
+        change = (planted.plant(image, 0.4) - image) * sign
+        assert change.amax((1, 2, 3)).tolist() == pytest.approx([0.4] * 50, abs=1e-4) and float(change.min()) > -1e-6
+        area = (change > 0.2).sum((1, 2, 3))
+        assert 40 <= int(area.min()) and int(area.max()) <= 60  # pi 4² is 50
+    top = (planted.plant(dark, 0.4) - dark).flatten(1).argmax(1)
+    assert ((12 <= top // 48) & (top // 48 < 36) & (12 <= top % 48) & (top % 48 < 36)).all() and len(top.unique()) > 40
+    assert torch.equal(planted.plant(dark, 0.0), dark) and not torch.equal(planted.plant(dark, 0.4, seed=1), planted.plant(dark, 0.4))
+
+
+def test_law_a_disc_of_more_contrast_is_found_more_often():
+    image = 0.4 + 0.2 * torch.rand(60, 1, 48, 48, generator=seeded(0))
+    score = lambda x: autoencoder.smooth(x).flatten(1).amax(1)  # noqa: E731, brightness
+    found = [planted.found(score(image), score(planted.plant(image.clamp(max=0.45), c))) for c in (0.0, 0.05, 0.2, 0.5)]
+    assert found == sorted(found) and found[0] < 0.1 and found[-1] == 1.0
+    with pytest.raises(ValueError, match=r"contrast must lie in 0 ... 1, got 1.5"):
+        planted.plant(image, 1.5)
+
+
+def test_hand_maps_of_edges_and_of_lesions():
+    image = torch.rand(3, 1, 24, 24, generator=seeded(0))
+    slopes = torch.gradient(image[:, 0], dim=(-2, -1))
+    assert planted.follows_edges((slopes[0] ** 2 + slopes[1] ** 2)[:, None], image) == pytest.approx(1.0)
+    assert abs(planted.follows_edges(torch.rand(3, 1, 24, 24, generator=seeded(1)), image)) < 0.1
+    mask = torch.zeros(3, 1, 24, 24, dtype=torch.bool)
+    mask[:2, :, 4:8, 4:8] = True  # the third has none
+    maps = torch.ones(3, 1, 24, 24) + 2 * mask
+    maps[2] = 100
+    assert planted.on_lesions(maps, mask) == pytest.approx(3.0)
+
+
+def small_fold(shift=0.0, scale=1.0, seed=0, discs=0):
+    """A fold of phantoms whose scores are drawn, and stand on a scale of their own."""
+    data = {side: phantom(36, size=32, seed=seed, split=side) for side in ("val", "test")}
+    answers = []
+    for part in data.values():
+        score = torch.randn(36, generator=seeded(seed)) + 1.5 * run.anomalous_in(part, "phantom")
+        answers.append(run.Answers(shift + scale * score, None))
+    some = run.healthy_test(data["test"], "phantom")
+    with_disc = [run.Answers(answers[1].score[some] + step * scale, None) for step in range(discs)]
+    task = type("Task", (), {"val": data["val"]})
+    test = dataclasses.replace(data["test"], group=data["test"].group + 1000 * seed)
+    return run.Fold(task, test, *answers, with_disc)
+
+
+def test_law_folds_are_compared_from_their_own_thresholds():
+    plain, moved = ([small_fold(), small_fold(shift, scale, seed=1)] for shift, scale in ((0, 1), (40, 7)))
+    one, other = (run.measured_over(folds, "phantom") for folds in (plain, moved))
+    assert one["measures"] == other["measures"] and one["threshold"]["value"] != other["threshold"]["value"]
+    assert one["test"] == {"images": 72, "anomalous": 48, "groups": 36, "healthy groups": 12}
+    bare = torch.cat([fold.of_test.score for fold in moved]), torch.cat([run.anomalous_in(f.test, "phantom") for f in moved])
+    assert auroc(*bare).value < other["measures"]["auroc"][0] - 0.05  # raw scores of two folds can't be ranked together
+
+
+def test_law_one_fold_is_measured_as_it_is():
+    fold = small_fold(3.0, 2.0)
+    found = run.measured_over([fold], "phantom")
+    assert found == run.measured([fold.val, fold.of_test], fold.task, fold.test, "phantom")
+    assert found["threshold"]["value"] == measures.threshold_at(
+        fold.val.score, run.anomalous_in(fold.task.val, "phantom"), run.SENSITIVITY
+    )
+    assert "planted" not in found and "maps" not in found
+
+
+def test_discs_stand_in_the_record_by_contrast():
+    found = run.measured_over([small_fold(discs=4), small_fold(seed=1, discs=4)], "phantom")["planted"]
+    assert list(found) == ["0.1", "0.2", "0.4", "0.8"] and found["0.1"] == 0.5
+    assert list(found.values()) == sorted(found.values()) and found["0.8"] > 0.9
+
+
 # --- records, tables, the claim ---------------------------------------------------------------
 
 
@@ -247,7 +322,7 @@ def record(low, high, seed=0, unit="patient", groups=40, tier="real", method=ano
     data = {"tier": tier, "key": "ct", "unit": unit, "size": 48, "title": "head CT", "notes": []}
     test = {"images": 90, "anomalous": 30, "groups": groups, "healthy groups": 20}
     return {
-        "kind": "anomaly", "method": method, "seed": seed, "data": data, "test": test, "measures": found,
+        "kind": "anomaly", "method": method, "seed": seed, "data": data, "test": test, "measures": found, "threshold": {"value": 0.5},
         "healthy": 50, "features": ["textures", "nothing"], "file": f"ct-{seed}.json",
     }  # fmt: skip
 
@@ -276,6 +351,18 @@ def test_tables_keep_supervised_apart_and_say_what_is_at_chance():
     assert "CNN, supervised  0.80 [0.70, 0.90]" in labelled and "supervised" not in alone and "PaDiM" not in labelled
     assert f"{anomalies.METHOD}: not shown to beat chance" in alone and "brightness: below chance" in alone
     assert "chance at images" not in labelled
+
+
+def test_a_row_at_chance_has_a_measured_reason():
+    blind = record(0.4, 0.6) | {"planted": {"0.1": 0.5, "0.8": 0.6}}
+    sharp = record(0.4, 0.6, method="autoencoder") | {"planted": {"0.1": 0.7, "0.8": 0.95}, "maps": {"edges": 0.61}}
+    better = record(0.7, 0.9, method="CNN, supervised") | {"planted": {"0.1": 0.5, "0.8": 0.6}}
+    text = str(show.sheet([blind, sharp, better]))
+    assert "Nor does it find planted discs, not those of contrast 0.8 (AUROC down to 0.60): it sees little." in text
+    assert "It finds planted discs of contrast 0.8: lesions are fainter to it, or look healthy." in text
+    assert "0.61 [0.61, 0.61]" in text and "What a detector sees" in text
+    assert text.count("it sees little") == 1  # what beats chance needs no reason
+    assert "What a detector sees" not in str(show.sheet([record(0.4, 0.6)]))
 
 
 def test_nothing_anomalous_and_no_patient_with_a_lesion_is_trained_on():

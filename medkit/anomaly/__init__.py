@@ -6,6 +6,7 @@
     autoencoder    the error of drawing an image again, and why it misleads
     gan            f-AnoGAN in small
     mirror         left against right, the plain baseline
+    planted        discs in healthy images: what a detector sees, where it finds no lesion
     measures       average precision, pixel AUROC, PRO, alarms for a healthy patient; intervals over patients
 
 The paper says that its model detects anomalies and gives no number for it (K17).

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from medkit import experiment
-from medkit.anomaly import autoencoder, classical, gan, measures
+from medkit.anomaly import autoencoder, classical, gan, measures, planted
 from medkit.anomaly.mirror import asymmetry
 from medkit.blocks import drawn_by
 from medkit.data.container import ImageSet
@@ -32,6 +33,7 @@ SUPERVISED = ("CNN, supervised",)
 METHODS = (*HEALTHY_ONLY, *SUPERVISED)
 SENSITIVITY = 0.9  # that the threshold is set for, on validation images
 SOURCE_IMAGES, SOURCE_EPOCHS = 360, 5  # of pre-training: which scanner made this piece of a phantom?
+PLANTED = 100  # healthy test images that get a disc, at most
 STEPS, GAN_STEPS, EPOCHS = 300, 300, 8  # of the autoencoder; of f-AnoGAN; of the supervised CNN
 
 
@@ -133,27 +135,77 @@ def supervised(task: experiment.Task, key: str, asked: list[Tensor], seed: int, 
     return [Answers(one.label.softmax(1)[:, 1], one.mask.sigmoid() if drawn else None) for one in found]
 
 
+class Fold(NamedTuple):
+    """A test side with what a detector, trained on the fold's healthy images, says of it.
+
+    task, test: the fold, its test side opened. val, of_test: answers to validation and to test images.
+    of_planted: answers to `healthy_test`, with a disc of each contrast of `planted.CONTRASTS`; may be empty.
+    """
+
+    task: experiment.Task
+    test: ImageSet
+    val: Answers
+    of_test: Answers
+    of_planted: list[Answers] = []
+
+
+def healthy_test(test: ImageSet, key: str) -> Tensor:
+    """Return which test images get discs: the first `PLANTED` of healthy patients, as positions (n,)."""
+    return healthy_of(test, key).nonzero()[:PLANTED, 0]
+
+
 def measured(answers: list[Answers], task: experiment.Task, test: ImageSet, key: str) -> dict:
-    """Return what a record says of a detector: answers to validation and to test images, measured.
+    """Return what a record says of a detector on one split: as `measured_over`, its answers to validation and test."""
+    return measured_over([Fold(task, test, *answers)], key)
+
+
+def measured_over(folds: list[Fold], key: str) -> dict:
+    """Return what a record says of a detector over all test sides, together.
+
+    Of several folds each has a detector of its own, whose scores have a scale of their own: there a score
+    counts from the fold's threshold, in standard deviations of its healthy validation scores. For one
+    fold nothing changes.
 
     Returns:
         "measures": name -> [value, low, high] over the test's groups; "threshold", with what it was set
-        for; "test": how many images, groups and healthy groups.
+        for; "test": how many images, groups and healthy groups; "planted" and "maps", see `_seen`.
     """
-    of_val, of_test = answers
-    use, known = test.scored, task.val.scored  # what contradicts its own label counts for pixels alone
-    score, target, group = of_test.score[use], anomalous_in(test, key)[use], test.group[use]
+    parts, values, several = [], [], len(folds) > 1
+    for one in folds:
+        use, known = one.test.scored, one.task.val.scored  # what contradicts its own label counts for pixels alone
+        val, ill = one.val.score[known].double(), anomalous_in(one.task.val, key)[known]
+        values.append(measures.threshold_at(val, ill, SENSITIVITY))
+        score = one.of_test.score[use].double()
+        scaled = (score - values[-1]) / (float(val[~ill].std()) or 1.0) if several else score
+        parts.append((scaled, anomalous_in(one.test, key)[use], one.test.group[use]))
+    score, target, group = map(torch.cat, zip(*parts))
     found = measures.of_images(score, target, group)
-    if of_test.maps is not None and test.mask is not None:
-        found |= measures.of_pixels(of_test.maps, test.mask, test.group)
-    threshold = measures.threshold_at(of_val.score[known], anomalous_in(task.val, key)[known], SENSITIVITY)
-    alarms = measures.alarms(score, target, group, threshold)
+    drawn = [one for one in folds if one.of_test.maps is not None and one.test.mask is not None]
+    if drawn and not several:
+        found |= measures.of_pixels(drawn[0].of_test.maps, drawn[0].test.mask, drawn[0].test.group)
+    alarms = measures.alarms(score, target, group, 0.0 if several else values[0])
     found |= {"sensitivity": alarms.sensitivity, "alarms": alarms.per_patient}
+    healthy = [one.test.group[healthy_of(one.test, key)].unique() for one in folds]
     return {
         "measures": {name: [round(x, 5) for x in one[:3]] for name, one in found.items()},
-        "threshold": {"value": threshold, "sensitivity": SENSITIVITY, "set on": "validation images"},
+        "threshold": {"value": values if several else values[0], "sensitivity": SENSITIVITY, "set on": "validation images"},
         "test": {
             "images": len(score), "anomalous": int(target.sum()), "groups": len(group.unique()),
-            "healthy groups": len(test.group[healthy_of(test, key)].unique()),
+            "healthy groups": len(torch.cat(healthy)),
         },
-    }  # fmt: skip
+    } | _seen(folds, key)  # fmt: skip
+
+
+def _seen(folds: list[Fold], key: str) -> dict:
+    """Return why: "planted", AUROC of discs by contrast; "maps", how they follow edges and lesions; means over folds."""
+    discs, edges, lesions = [], [], []
+    for one in folds:
+        some, maps = healthy_test(one.test, key), one.of_test.maps
+        discs.append([planted.found(one.of_test.score[some], answer.score) for answer in one.of_planted])
+        if maps is not None:
+            edges.append(planted.follows_edges(maps[some], one.test.image[some]))
+            if one.test.mask is not None:
+                lesions.append(planted.on_lesions(maps, one.test.mask))
+    by_contrast = {f"{c:g}": round(statistics.mean(v), 4) for c, *v in zip(planted.CONTRASTS, *discs)}
+    maps = {name: round(statistics.mean(v), 4) for name, v in (("edges", edges), ("lesions", lesions)) if v}
+    return {name: what for name, what in (("planted", by_contrast), ("maps", maps)) if what}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import statistics
 
 from medkit.anomaly.measures import CHANCE
-from medkit.anomaly.run import HEALTHY_ONLY, SENSITIVITY, SUPERVISED
+from medkit.anomaly.planted import FOUND
+from medkit.anomaly.run import HEALTHY_ONLY, METHODS, SENSITIVITY, SUPERVISED
 from medkit.markup import Sheet, Table
 from medkit.table import leak_warning
 
@@ -13,6 +14,10 @@ HEADS = {
     "auroc": "AUROC", "ap": "AP", "pixel_auroc": "pixel AUROC", "pro": "PRO", "sensitivity": "sensitivity",
     "alarms": "alarms / healthy",
 }  # fmt: skip
+OF_FOLDS = (
+    "A fold's scores count from its own threshold, in standard deviations of its healthy validation scores: only so can "
+    "detectors of different folds be compared."
+)
 REASON = {  # why a row can stand at chance: known before the run, of how each detector works
     "mirror asymmetry": "needs an upright, centred, mirrored body",
     "brightness": "knows nothing of what is healthy",
@@ -36,6 +41,7 @@ def sheet(records: list[dict]) -> Sheet:
     if len({(r["data"]["key"], r["data"]["size"]) for r in records}) != 1:
         raise ValueError("records must be of one set at one size, got none or several; show each set alone")
     data, test = records[0]["data"], records[0]["test"]
+    several = isinstance(records[0]["threshold"]["value"], list)
     title = (
         f"Anomaly detection · {data['title']} · tier: {data['tier']} · {data['size']} × {data['size']} pixels · "
         f"seeds: {sorted({r['seed'] for r in records})}"
@@ -45,13 +51,15 @@ def sheet(records: list[dict]) -> Sheet:
         for caption, methods in (("Trained on healthy images alone", HEALTHY_ONLY), ("Trained with labels", SUPERVISED))
         if any(r["method"] in methods for r in records)
     ]
+    tables += _seen(records)
     notes = (
         f"Test: {test['images']} images, {test['anomalous']} anomalous, {test['groups']} units ({data['unit']}), "
-        f"{test['healthy groups']} of them healthy. Healthy training images: {records[0]['healthy']}.",
+        f"{test['healthy groups']} of them healthy. Healthy training images: {records[0]['healthy']}{' or more' if several else ''}.",
         f"Pre-trained features learned from: {records[0]['features'][0]}.",
         f"By chance: AUROC {CHANCE['auroc']}, PRO {CHANCE['pro']:.2f}, AP {test['anomalous'] / test['images']:.2f}.",
         f"Alarms: flagged images of a healthy unit, at the threshold that finds {SENSITIVITY:.0%} of the anomalies among "
         "validation images; sensitivity: what it finds in the test.",
+        *([OF_FOLDS] if several else []),
         *data["notes"],
     )
     return Sheet((title,), leak_warning(records), tuple(tables), notes)
@@ -83,4 +91,43 @@ def at_chance(method: str, runs: list[dict]) -> list[str]:
     reason = next(why for name, why in REASON.items() if name in method)
     worse = all(run["measures"]["auroc"][2] < CHANCE["auroc"] for run in runs)
     said = "below chance: healthy images score higher" if worse else "not shown to beat chance at images"
-    return [f"{method}: {said}. Likely reason: {reason}."]
+    return [f"{method}: {said}. {_measured_reason(runs)}Likely reason: {reason}."]
+
+
+def _measured_reason(runs: list[dict]) -> str:
+    """Say what the detector sees instead of lesions, as far as the records know."""
+    if not all("planted" in run for run in runs):
+        return ""
+    found = [c for c in runs[0]["planted"] if all(run["planted"][c] >= FOUND for run in runs)]
+    if found:
+        return f"It finds planted discs of contrast {found[0]}: lesions are fainter to it, or look healthy. "
+    most = list(runs[0]["planted"])[-1]
+    worst = min(run["planted"][most] for run in runs)
+    return f"Nor does it find planted discs, not those of contrast {most} (AUROC down to {worst:.2f}): it sees little. "
+
+
+def _seen(records: list[dict]) -> list[Table]:
+    """Return the table of planted discs and of what maps follow; none for records without."""
+    records = [r for r in records if "planted" in r]
+    if not records:
+        return []
+    contrasts = list(records[0]["planted"])
+    rows = []
+    for method in METHODS:
+        runs = [r for r in records if r["method"] == method]
+        if runs:
+            discs = (_range([run["planted"][c] for run in runs]) for c in contrasts)
+            maps = (_range([run["maps"][name] for run in runs if name in run.get("maps", {})]) for name in ("edges", "lesions"))
+            rows.append((method, *discs, *maps))
+    notes = (
+        "Discs: planted into healthy test images, AUROC against the same images without; about 2 % of an image, contrast in "
+        "units of its range.",
+        "edges: rank correlation of a map with the gradient of a healthy image. lesions: mean of the map inside over outside.",
+        "Mean over seeds [lowest, highest].",
+    )
+    heads = (*(f"disc, {c}" for c in contrasts), "edges", "lesions")
+    return [Table("What a detector sees", ("",), heads, tuple(rows), notes, "method")]
+
+
+def _range(found: list[float]) -> str:
+    return f"{statistics.mean(found):.2f} [{min(found):.2f}, {max(found):.2f}]" if found else "-"
