@@ -1,11 +1,14 @@
 """What a detector can see, and what it sees instead: discs planted into healthy images, edges, real lesions.
 
-A row at chance has a reason, and the reason can be looked for. Who misses even a bright disc is blind; who
-finds a faint one, and no lesion, is not: the lesions are fainter still, or look like healthy tissue. And a
-map that follows the edges of healthy images says where edges are.
+A row at chance has a reason, and the reason can be looked for. Whose score doesn't rise with a bright disc
+is blind. Where it rises, and images with the disc still can't be told from those without, healthy images
+differ more from one another than by the disc. Who finds a faint disc, and no lesion, finds the lesions
+fainter still, or like healthy tissue. And a map that follows the edges of healthy images says where edges are.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,7 +18,7 @@ from medkit.scores import auroc
 
 CONTRASTS = (0.1, 0.2, 0.4, 0.8)  # of a disc, in units of the image's range
 RADIUS = 1 / 12  # of the shorter side: a disc covers about 2 % of a square image
-FOUND = 0.9  # AUROC from which a disc counts as found
+FOUND = 0.9  # AUROC from which a disc counts as found, and share of images from which a score counts as rising
 
 
 def plant(image: Tensor, contrast: float, seed: int = 0) -> Tensor:
@@ -45,9 +48,22 @@ def plant(image: Tensor, contrast: float, seed: int = 0) -> Tensor:
     return (image + torch.where(covered < 0.5, contrast, -contrast) * disc).clamp(0, 1)
 
 
-def found(score: Tensor, with_disc: Tensor) -> float:
-    """Return the AUROC of images with a disc (N,) against the same images without (N,)."""
-    return auroc(torch.cat([score, with_disc]), torch.arange(2 * len(score)) >= len(score)).value
+class Found(NamedTuple):
+    """auroc: of images with a disc against the same images without. rises: share of images whose score rises."""
+
+    auroc: float
+    rises: float
+
+
+def found(score: Tensor, with_disc: Tensor) -> Found:
+    """Compare scores (N,) of the same images without a disc and with it; a score that stays rises by half.
+
+    >>> found(torch.tensor([1.0, 5.0, 9.0]), torch.tensor([2.0, 6.0, 10.0]))  # all rise, and yet
+    Found(auroc=0.6666666666666666, rises=1.0)
+    """
+    ill = torch.arange(2 * len(score)) >= len(score)
+    rises = (with_disc > score).double() + (with_disc == score).double() / 2
+    return Found(auroc(torch.cat([score, with_disc]), ill).value, float(rises.mean()))
 
 
 def follows_edges(maps: Tensor, image: Tensor) -> float:

@@ -197,7 +197,7 @@ def measured_over(folds: list[Fold], key: str) -> dict:
 
 
 def _seen(folds: list[Fold], key: str) -> dict:
-    """Return why: "planted", AUROC of discs by contrast; "maps", how they follow edges and lesions; means over folds."""
+    """Return why: "planted", AUROC of discs and share of scores that rise, by contrast; "maps", how they follow edges and lesions; means over folds."""
     discs, edges, lesions = [], [], []
     for one in folds:
         some, maps = healthy_test(one.test, key), one.of_test.maps
@@ -206,6 +206,9 @@ def _seen(folds: list[Fold], key: str) -> dict:
             edges.append(planted.follows_edges(maps[some], one.test.image[some]))
             if one.test.mask is not None:
                 lesions.append(planted.on_lesions(maps, one.test.mask))
-    by_contrast = {f"{c:g}": round(statistics.mean(v), 4) for c, *v in zip(planted.CONTRASTS, *discs)}
+    by_contrast = {
+        f"{c:g}": {name: round(statistics.mean(getattr(one, name) for one in v), 4) for name in planted.Found._fields}
+        for c, *v in zip(planted.CONTRASTS, *discs)
+    }
     maps = {name: round(statistics.mean(v), 4) for name, v in (("edges", edges), ("lesions", lesions)) if v}
     return {name: what for name, what in (("planted", by_contrast), ("maps", maps)) if what}

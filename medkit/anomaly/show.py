@@ -98,12 +98,15 @@ def _measured_reason(runs: list[dict]) -> str:
     """Say what the detector sees instead of lesions, as far as the records know."""
     if not all("planted" in run for run in runs):
         return ""
-    found = [c for c in runs[0]["planted"] if all(run["planted"][c] >= FOUND for run in runs)]
+    found = [c for c in runs[0]["planted"] if all(run["planted"][c]["auroc"] >= FOUND for run in runs)]
     if found:
         return f"It finds planted discs of contrast {found[0]}: lesions are fainter to it, or look healthy. "
     most = list(runs[0]["planted"])[-1]
-    worst = min(run["planted"][most] for run in runs)
-    return f"Nor does it find planted discs, not those of contrast {most} (AUROC down to {worst:.2f}): it sees little. "
+    auroc, rises = (min(run["planted"][most][name] for run in runs) for name in ("auroc", "rises"))
+    if rises >= FOUND:
+        more = "healthy images differ more from one another"
+        return f"A planted disc of contrast {most} raises the score of {rises:.0%} of images, AUROC {auroc:.2f}: {more}. "
+    return f"A planted disc of contrast {most} raises the score of {rises:.0%} of images alone: it hardly sees it. "
 
 
 def _seen(records: list[dict]) -> list[Table]:
@@ -116,18 +119,19 @@ def _seen(records: list[dict]) -> list[Table]:
     for method in METHODS:
         runs = [r for r in records if r["method"] == method]
         if runs:
-            discs = (_range([run["planted"][c] for run in runs]) for c in contrasts)
+            discs = (_range([run["planted"][c]["auroc"] for run in runs]) for c in contrasts)
+            rises = _range([100 * run["planted"][contrasts[-1]]["rises"] for run in runs], 0)
             maps = (_range([run["maps"][name] for run in runs if name in run.get("maps", {})]) for name in ("edges", "lesions"))
-            rows.append((method, *discs, *maps))
+            rows.append((method, *discs, rises, *maps))
     notes = (
         "Discs: planted into healthy test images, AUROC against the same images without; about 2 % of an image, contrast in "
-        "units of its range.",
+        "units of its range. rises: share of images whose score the disc raises.",
         "edges: rank correlation of a map with the gradient of a healthy image. lesions: mean of the map inside over outside.",
         "Mean over seeds [lowest, highest].",
     )
-    heads = (*(f"disc, {c}" for c in contrasts), "edges", "lesions")
+    heads = (*(f"disc, {c}" for c in contrasts), f"rises, {contrasts[-1]}, %", "edges", "lesions")
     return [Table("What a detector sees", ("",), heads, tuple(rows), notes, "method")]
 
 
-def _range(found: list[float]) -> str:
-    return f"{statistics.mean(found):.2f} [{min(found):.2f}, {max(found):.2f}]" if found else "-"
+def _range(found: list[float], digits: int = 2) -> str:
+    return f"{statistics.mean(found):.{digits}f} [{min(found):.{digits}f}, {max(found):.{digits}f}]" if found else "-"
