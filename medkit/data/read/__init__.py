@@ -16,9 +16,9 @@ from medkit.data.read.arrays import read_npz
 from medkit.data.read.dicom import read_dicom
 from medkit.data.read.nifti import read_nifti
 from medkit.data.read.picture import grey, read_picture
-from medkit.data.read.scan import BUDGET, LARGEST, Scan
+from medkit.data.read.scan import BUDGET, HU, LARGEST, Scan
 
-__all__ = ["BUDGET", "Scan", "grey", "kind_of", "read", "read_npz"]
+__all__ = ["BUDGET", "HU", "Scan", "grey", "kind_of", "read", "read_npz"]
 PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*", b"BM")  # PNG, JPEG, TIFF, BMP
 
 

@@ -48,7 +48,7 @@ def read_dicom(path: Path, budget: int = BUDGET) -> Scan:
         pixels, unit = _meant(path, data, stored)
         notes = ("Writing may be burned into the pixels: the file says so.",) if _says_burned_in(data) else ()
         modality = MODALITIES.get(str(data.get("Modality", "")), "unknown")
-        return checked(path, Scan(pixels, _spacing(data), modality, unit, patient_key(data.get("PatientID")), notes))
+        return checked(path, Scan(pixels, _spacing(data), modality, unit, patient_key(data.get("PatientID")), notes=notes))
 
 
 @contextmanager

@@ -35,7 +35,8 @@ def read_nifti(path: Path, budget: int = BUDGET) -> Scan:
         pixels = values.transpose(2, 1, 0)[:, ::-1]  # (x, y, z) to slices of rows from front to back
         spacing = tuple(float(x) for x in image.header.get_zooms()[:3])
         known = len(shape) >= 3 and all(math.isfinite(x) and x > 0 for x in spacing)
-        return checked(path, Scan(pixels, (spacing[2], spacing[1], spacing[0]) if known else None))
+        place = tuple(image.affine.ravel().tolist())
+        return checked(path, Scan(pixels, (spacing[2], spacing[1], spacing[0]) if known else None, place=place))
 
 
 def _check_header(path: Path, header, proxy, budget: int) -> None:

@@ -26,6 +26,7 @@ class Scan(NamedTuple):
     spacing: millimetres between slices, rows and columns; None where the file does not say.
     modality: "CT", "MRI", "ultrasound", "X-ray" or "unknown". unit: "HU" or "grey level".
     patient: what files of one patient share, as far as the file says who it is; see `dicom.patient_key`.
+    place: the 16 numbers that say where its voxels lie in the patient, of NIfTI; a mask must lie there too.
     notes: what a reader should know.
     """
 
@@ -34,6 +35,7 @@ class Scan(NamedTuple):
     modality: str = "unknown"
     unit: str = GREY
     patient: str | None = None
+    place: tuple[float, ...] | None = None
     notes: tuple[str, ...] = ()
 
 
