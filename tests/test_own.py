@@ -11,8 +11,9 @@ from PIL import Image
 from test_read import dicom
 
 from medkit._check import MedkitInputError
-from medkit.data import data_root
+from medkit.data import data_root, decathlon, medmnist
 from medkit.data.own import own_images, own_split
+from medkit.data.stack import Item, stack
 
 pytestmark = pytest.mark.filterwarnings("error")
 nibabel = pytest.importorskip("nibabel")
@@ -54,6 +55,7 @@ def test_hand_a_decathlon_folder_is_read_slice_by_slice(task):
     assert (data.modality, data.unit, data.tier) == ("MRI", "patient", "real") and len(data) == 24
     assert data.group.bincount().tolist() == [6] * 4 and data.label.view(4, 6).tolist() == [[0, 0, 1, 1, 0, 0]] * 4
     assert data.name[2] == "v0.nii.gz slice 2" and data.spacing[0].tolist() == [1.25, 1.5]
+    assert decathlon.decathlon(task, size=8, progress=None).sha256() == data.sha256()
     split = own_split(task, size=8, progress=None)
     assert sorted(len(side) for side in (split.train, split.val, split.test)) == [6, 6, 12]
 
@@ -81,6 +83,18 @@ def test_hand_a_folder_without_classes(tmp_path):
     assert data.classes == ("nothing marked", "marked") and data.label.view(3, 6).sum(0).tolist() == [0, 0, 3, 3, 0, 0]
 
 
+def test_hand_several_masks_are_one_and_spacing_follows_the_size(tmp_path):
+    image = nifti(tmp_path / "a.nii", volume(shape=(8, 8, 2)), np.diag([0.5, 2.0, 3.0, 1.0]))
+    parts = []
+    for k in range(2):
+        one = np.zeros((8, 8, 2), np.uint8)
+        one[4 * k, 0, 0] = 1
+        parts.append(nifti(tmp_path / f"m{k}.nii", one, np.diag([0.5, 2.0, 3.0, 1.0])))
+    data = stack([Item(0, image, parts, "a")], ["x"], 4, masks=True, title="t", source="s", progress=None)
+    assert data.mask.flatten(1).sum(1).tolist() == [1, 0] and data.spacing.tolist() == [[4.0, 1.0]] * 2
+    assert data.subset(torch.tensor([1])).spacing.shape == (1, 2) and data.name == ("a slice 0", "a slice 1")
+
+
 def medmnist_file(path, **changed):
     rng = np.random.default_rng(0)
     arrays = {}
@@ -96,6 +110,7 @@ def test_law_medmnist_files_go_round(tmp_path):
     split = own_split(tmp_path / "mine.npz", size=28)
     for side, part in (("train", split.train), ("val", split.val), ("test", split.test)):
         assert np.array_equal(part.image[:, 0].numpy(), arrays[f"{side}_images"]) and part.label.tolist() == arrays[f"{side}_labels"][:, 0].tolist()
+    assert medmnist.medmnist(tmp_path / "mine.npz", size=28).val.sha256() == split.val.sha256()
     assert len(own_images(tmp_path / "mine.npz")) == 22 and split.train.classes == ("class 0", "class 1", "class 2")
     colours = arrays["train_images"][..., None].repeat(3, -1)
     medmnist_file(tmp_path / "rgb.npz", train_images=colours)

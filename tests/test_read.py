@@ -10,7 +10,7 @@ from PIL import Image
 
 from medkit._check import MedkitInputError
 from medkit.data import read
-from medkit.data.read.dicom import patient_key
+from medkit.data.read import arrays, dicom as of_dicom, nifti, picture, scan as limits
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -85,7 +85,7 @@ def test_spacing_and_writing_in_the_pixels_are_told(tmp_path):
 def test_a_patient_is_a_key_and_never_a_name(tmp_path):
     stored = np.zeros((2, 2), dtype=np.uint8)
     a, b = (read.read(dicom(tmp_path / "a.dcm", stored, PatientID=name)) for name in ("Doe-17", "Doe-18"))
-    assert a.patient == patient_key("Doe-17") == patient_key(" Doe-17 ") != b.patient and "Doe" not in repr(a)
+    assert a.patient == of_dicom.patient_key("Doe-17") == of_dicom.patient_key(" Doe-17 ") != b.patient and "Doe" not in repr(a)
     assert read.read(dicom(tmp_path / "c.dcm", stored)).patient is None
 
 
@@ -194,6 +194,37 @@ def test_arrays_come_back_and_objects_are_refused(tmp_path):
     np.savez(tmp_path / "b.npz", a=np.array([{}], dtype=object))
     with pytest.raises(MedkitInputError, match="b.npz holds Python objects, which could run code"):
         read.read_npz(tmp_path / "b.npz")
+
+
+def test_a_budget_is_held_before_anything_is_unpacked(tmp_path):
+    stored = np.zeros((64, 64), dtype=np.uint8)
+    np.savez_compressed(tmp_path / "a.npz", a=stored)
+    files = {
+        of_dicom.read_dicom: dicom(tmp_path / "a.dcm", stored),
+        arrays.read_npz: tmp_path / "a.npz",
+    }
+    if (nibabel := pytest.importorskip("nibabel")) is not None:
+        nibabel.save(nibabel.Nifti1Image(stored[..., None], np.eye(4)), tmp_path / "a.nii.gz")
+        files[nifti.read_nifti] = tmp_path / "a.nii.gz"
+    for reader, path in files.items():
+        reader(path, 64 * 64 * 5)
+        with pytest.raises(MedkitInputError, match="MiB of pixels, more than 0"):
+            reader(path, 1000)
+
+
+def test_law_what_is_packed_is_never_unpacked_beyond_the_limit(tmp_path):
+    import zlib
+
+    packed = zlib.compress(b"\0" * 2**20)
+    assert limits.inflate(tmp_path / "a", packed, 2**20 + 1, 15) == b"\0" * 2**20
+    with pytest.raises(MedkitInputError, match="^a unpacks to more than 0 MiB"):
+        limits.inflate(tmp_path / "a", packed, 2**19, 15)
+    with pytest.raises(MedkitInputError, match="^a is packed, and damaged"):
+        limits.inflate(tmp_path / "a", b"no", 2**19, 15)
+
+
+def test_hand_grey_is_luminance():
+    assert picture.grey(np.full((1, 1, 1, 3), (200.0, 0.0, 100.0))).item() == pytest.approx(0.299 * 200 + 0.114 * 100)
 
 
 def test_edge_what_is_no_image(tmp_path):
