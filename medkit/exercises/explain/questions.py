@@ -201,20 +201,25 @@ def deletion_curve(saliency: Tensor, model: Callable[[Tensor], float] = classifi
 
 
 def faithful_figure() -> str:
-    """Draw 15.4: the image, four maps with the lesion's outline, and their deletion curves."""
+    """Draw 15.4: the image and four maps with the lesion's outline; below, the maps' deletion curves."""
     image, lesion, _ = marked_image()
     maps = four_maps()
     curves = {f"map {title}": deletion_curve(shown) for title, shown in maps.items()}
     shares = [step / STEPS for step in range(STEPS + 1)]
     panels = [outlined(image, lesion, "image"), *(outlined(shown, lesion, title) for title, shown in maps.items())]
-    picture = figure.row(*panels, figure.curve(shares, curves, "probability of ill", "share deleted"), inches=2.1)
-    return figure.as_html(
-        picture,
-        alt="For exercise 15.4: an image, four maps of it, each with the lesion's outline, and one deletion curve for each map",
-        caption="An image drawn for this page, with the lesion's outline; four maps of one classifier; and the classifier's "
-        "probability of ill while pixels are put to the image's mean, those where the map is highest first.",
+    above = figure.as_html(
+        figure.row(*panels, inches=1.9),
+        alt="For exercise 15.4: an image and four maps of it, side by side, each with the lesion's outline",
+        caption="An image drawn for this page, and four maps of one classifier; the lesion is outlined in each.",
         tier="phantom",
     )
+    below = figure.as_html(
+        figure.row(figure.curve(shares, curves, "probability of ill", "share of the pixels deleted"), inches=4.2),
+        alt="For exercise 15.4: the classifier's probability of ill as pixels are deleted, one curve for each of the four maps",
+        caption="Pixels are put to the image's mean, those where the map is highest first.",
+        tier="phantom",
+    )
+    return above + below
 
 
 FAITHFUL = ReadFigure(
@@ -225,7 +230,7 @@ FAITHFUL = ReadFigure(
     minutes=4,
     name="truthful",
     prompt=(
-        "The figure above shows an image that a classifier calls ill, four maps that are said to explain why, each with "
+        "The figures above show an image that a classifier calls ill, four maps that are said to explain why, each with "
         "the outline of the lesion, and what the classifier says as pixels are deleted, each map's highest first. Which "
         "map shows best what *this classifier* goes by?"
     ),
