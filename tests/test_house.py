@@ -68,7 +68,6 @@ NO_NOTEBOOK = {  # modules that no notebook is about, and why
     "evidence": "part of reproduce",
     "exercises": "every notebook uses it",
     "experiment": "part of reproduce",
-    "explain": "its notebook is to come",
     "figure": "every notebook uses it",
     "history": "part of training",
     "install": "part of the launcher",
@@ -211,7 +210,7 @@ def test_every_module_has_its_test_and_its_notebook():
         assert word in tested or used or path.name == "__init__.py", f"no test looks at {name_of(path)}"
 
 
-TO_COME = {14: "anomaly", 15: "explain", 16: "synthesise", 17: "shift"}  # numbers that are kept free
+TO_COME = {14: "anomaly", 16: "synthesise", 17: "shift"}  # numbers that are kept free
 
 
 def test_notebooks_are_numbered_without_a_gap_but_for_those_to_come():
