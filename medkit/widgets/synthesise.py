@@ -189,7 +189,7 @@ def _shares(grid: list[float], shares: dict[str, list[float]]) -> figure.Panel:
 
     def draw(axis: Axes) -> None:
         panel(axis)
-        for line in axis.lines:
+        for line in (*axis.lines, *axis.get_legend().legend_handles):
             line.set(marker="none")
         axis.set_ylim(0, 1.03)
 

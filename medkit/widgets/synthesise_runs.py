@@ -67,7 +67,7 @@ def labels_picture(data: str, metric: str) -> str:
         picture,
         alt=f"{metric} of four ways to fill a training, at {' and '.join(map(str, found))} labels, with intervals, and differences to real images",
         caption=f"{about['title']}, {about['test']} test images, {seeds} seeds; bars: 95 % intervals. "
-        + (f"Dashed, left: always the most frequent class. " if always is not None else "")
+        + ("Dashed, left: always the most frequent class. " if always is not None else "")
         + (f"Intervals that leave 0 out: {'; '.join(off)}." if off else "No difference has an interval that leaves 0 out."),
         tier=about["tier"],
     )
