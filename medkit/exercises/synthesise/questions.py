@@ -13,7 +13,6 @@ from medkit.exercises.functions import Case, RepairFunction
 from medkit.exercises.questions import PredictNumber, ReadFigure
 from medkit.exercises.synthesise import ratios
 from medkit.exercises.values import small_image
-from medkit.synthesise import gan
 
 HELD_OUT, MADE = 60, 200  # drawn ratios in each panel of 16.4
 
@@ -36,7 +35,7 @@ def _hinge(real: tuple[float, ...], made: tuple[float, ...]) -> dict:
             f"A discriminator gives four real images the scores {_numbers(real)} and four made ones {_numbers(made)}. "
             "What is its hinge loss, mean max(0, 1 - real) + mean max(0, 1 + made)?"
         ),
-        "truth": lambda: float(gan.discriminator_loss(r, m)),
+        "truth": lambda: float((1 - r).clamp(min=0).mean() + (1 + m).clamp(min=0).mean()),
         "working": " + ".join(working),
         "mistakes": (
             Mistake("you did not cut off at 0", "A score beyond its step counts 0, not less.", float((1 - r).mean() + (1 + m).mean())),
