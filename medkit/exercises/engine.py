@@ -29,6 +29,7 @@ from medkit.exercises import (
     normalise,
     start_here,
     store,
+    synthesise,
     tables,
     timing,
     training,
@@ -39,7 +40,7 @@ from medkit.exercises.verdict import Card, Feedback, Outcome, Verdict, table_htm
 
 COURSE = (  # the notebooks by number
     start_here, denoise, normalise, augment, features, attention, models, transfer, training, metrics,
-    timing, tables, claims, leakage, explain, deploy,
+    timing, tables, claims, leakage, explain, synthesise, deploy,
 )  # fmt: skip
 EXERCISES: dict[str, Exercise] = {one.id: one for notebook in COURSE for one in notebook.EXERCISES}
 
