@@ -89,14 +89,14 @@ def _table(rows: list[str], target: int) -> tuple:
 
 CASES = (
     _table(
-        ["0 val .35 1", "2 test .7 1", "1 test .65 1", "2 val .5 1", "1 test .45 0", "0 val .35 1", "1 val .35 0", "0 val .35 0",
-         "2 test .4 1", "1 test .3 0", "0 val .7 1", "2 val .25 0", "2 test .55 1", "1 val .75 0", "0 test .3 0", "0 test .55 1",
-         "2 test .65 1", "1 val .55 0", "2 test .1 0", "2 val .4 0", "2 val .3 0", "0 test .5 0", "1 val .8 1"], 2,
+        ["1 test .95 1", "1 val .7 1", "2 test .55 1", "2 val .5 0", "1 test .7 1", "1 test .8 1", "0 test .2 1", "0 val .6 1",
+         "0 test .3 0", "0 val .35 1", "2 test .4 1", "2 test .45 1", "2 test .3 1", "1 val .55 1", "0 val .6 1", "1 val .6 1",
+         "2 val .5 0", "2 test .1 0", "2 val .15 1", "2 val .35 0", "1 val .5 0", "0 val .65 1", "0 test .55 0"], 2,
     ),
     _table(
-        ["0 test .4 0", "0 val .65 1", "0 test .1 0", "1 test .7 0", "1 val .6 0", "1 val .45 0", "0 val .75 1", "2 test .1 0",
-         "1 val .75 0", "1 test .45 0", "1 test .35 0", "1 test .5 0", "1 test .65 0", "2 val .6 1", "2 val .05 0", "1 val .75 1",
-         "2 val .25 0", "0 test .8 1", "2 test .2 0", "2 test .55 1", "0 val .65 1", "0 val .5 0", "2 val .4 1"], 1,
+        ["2 val .45 1", "1 test .55 0", "0 test .5 0", "1 val .95 1", "2 test .1 0", "0 val .6 1", "0 val .35 0", "1 val .9 1",
+         "2 val .35 1", "0 test .5 0", "1 val .55 1", "2 val .4 1", "2 test .5 1", "1 val .85 1", "1 test .4 0", "2 test .5 1",
+         "0 val .55 0", "2 val .2 0", "1 test .35 0", "1 test .65 1", "0 val .5 1", "0 test .35 0", "1 test .3 0"], 1,
     ),
     _table(
         ["3 test .35 0", "3 test .3 0", "3 val .45 1", "5 val .45 1", "4 val .75 0", "5 test .2 1", "3 val .35 0", "4 val .65 1",
