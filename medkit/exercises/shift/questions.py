@@ -103,6 +103,10 @@ CASES = (
          "4 test .65 0", "3 test .3 0", "4 val .7 0", "5 val .35 1", "4 val .4 0", "5 test .6 1", "3 val .45 1", "3 val .55 1",
          "3 test .35 0", "3 test .6 0", "4 test .5 0", "4 test .95 1", "5 test .25 0", "5 val .2 0", "5 val .05 0"], 3,
     ),
+    _table(
+        ["0 val .2 1", "0 val .3 0", "0 val .75 1", "2 val .4 0", "2 val .5 0", "2 val .85 1", "1 val .6 0", "1 val .9 1",
+         "1 test .8 1", "1 test .6 0", "1 test .75 1", "1 test .35 0", "1 test .7 1", "2 test .1 0", "0 test .55 1"], 1,
+    ),
 )  # fmt: skip
 NOTHING_TO_TEST = _table(["0 val .2 0", "0 val .6 1", "1 val .3 0", "1 val .5 1", "0 test .7 1"], 1)
 
