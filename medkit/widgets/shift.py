@@ -101,7 +101,7 @@ def explore_scanner() -> ipywidgets.VBox:
         "gain": slider(ipywidgets.FloatSlider, 1.5, 0.5, 3.0, 0.25, "gain"),
         "offset": slider(ipywidgets.FloatSlider, 60.0, 0.0, 200.0, 20.0, "offset"),
         "gamma": slider(ipywidgets.FloatSlider, 1.0, 0.5, 2.0, 0.1, "gamma"),
-        "broken": slider(ipywidgets.FloatSlider, 0.0, 0.0, 10.0, 1.0, "broken pixel, times the range"),
+        "broken": slider(ipywidgets.FloatSlider, 0.0, 0.0, 10.0, 1.0, "broken pixel (× range)"),
         "turned": ipywidgets.Checkbox(False, description="turned round: bright is dark"),
     }
     return linked(controls, scanner_picture)
@@ -267,7 +267,7 @@ def _curves(lines: dict[str, list[float]], strength: int, kind: str) -> figure.P
     def draw(axis: Axes) -> None:
         curve(axis)
         axis.axvline(strength, color=figure.INK, linestyle="--", linewidth=1.5)
-        axis.set_ylim(bottom=0)
+        axis.set_ylim(0, max(5.0, 105 * max(map(max, lines.values()))))
 
     return draw
 
