@@ -82,7 +82,6 @@ NO_NOTEBOOK = {  # modules that no notebook is about, and why
     "reproduce": "shown with the tables",
     "resume": "part of training",
     "scores": "shown with the metrics",
-    "shift": "its notebook is to come",
     "settings": "part of training",
     "step": "part of training",
     "table": "shown with the tables",
@@ -209,7 +208,7 @@ def test_every_module_has_its_test_and_its_notebook():
         assert word in tested or used or path.name == "__init__.py", f"no test looks at {name_of(path)}"
 
 
-TO_COME = {14: "anomaly", 17: "shift"}  # numbers that are kept free
+TO_COME = {14: "anomaly"}  # numbers that are kept free
 
 
 def test_notebooks_are_numbered_without_a_gap_but_for_those_to_come():

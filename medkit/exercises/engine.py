@@ -27,6 +27,7 @@ from medkit.exercises import (
     metrics,
     models,
     normalise,
+    shift,
     start_here,
     store,
     synthesise,
@@ -40,7 +41,7 @@ from medkit.exercises.verdict import Card, Feedback, Outcome, Verdict, table_htm
 
 COURSE = (  # the notebooks by number
     start_here, denoise, normalise, augment, features, attention, models, transfer, training, metrics,
-    timing, tables, claims, leakage, explain, synthesise, deploy,
+    timing, tables, claims, leakage, explain, synthesise, shift, deploy,
 )  # fmt: skip
 EXERCISES: dict[str, Exercise] = {one.id: one for notebook in COURSE for one in notebook.EXERCISES}
 
