@@ -42,7 +42,6 @@ EQUATION_HOMES = {
 }  # fmt: skip
 NO_NOTEBOOK = {  # modules that no notebook is about, and why
     "ablate": "shown with the claims",
-    "anomaly": "its notebook is to come",
     "baseline": "part of reproduce",
     "curves": "part of reproduce",
     "markup": "part of reproduce",
@@ -211,7 +210,7 @@ def test_every_module_has_its_test_and_its_notebook():
         assert word in tested or used or path.name == "__init__.py", f"no test looks at {name_of(path)}"
 
 
-TO_COME = {14: "anomaly", 15: "explain", 16: "synthesise", 17: "shift"}  # numbers that are kept free
+TO_COME = {15: "explain", 16: "synthesise", 17: "shift"}  # numbers that are kept free
 
 
 def test_notebooks_are_numbered_without_a_gap_but_for_those_to_come():

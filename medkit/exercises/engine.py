@@ -16,6 +16,7 @@ import re
 from dataclasses import dataclass
 
 from medkit.exercises import (
+    anomaly,
     attention,
     augment,
     claims,
@@ -38,7 +39,7 @@ from medkit.exercises.verdict import Card, Feedback, Outcome, Verdict, table_htm
 
 COURSE = (  # the notebooks by number
     start_here, denoise, normalise, augment, features, attention, models, transfer, training, metrics,
-    timing, tables, claims, leakage, deploy,
+    timing, tables, claims, leakage, anomaly, deploy,
 )  # fmt: skip
 EXERCISES: dict[str, Exercise] = {one.id: one for notebook in COURSE for one in notebook.EXERCISES}
 
