@@ -42,7 +42,7 @@ def spot_picture(brightness: float, radius: int) -> str:
         ),
         alt="A healthy image with a painted spot, the same drawn again by the autoencoder, and the squared error with the spot's outline",
         caption=f"{said}. Mean error in the spot {float(error[inside].mean()):.4f}, outside {float(error[~inside].mean()):.4f}; the highest, which "
-        f"is the image's score, lies {where}. A healthy image of {at.test.title}, the spot painted by medkit.",
+        f"is the image's score, lies {where}. A healthy image ({at.test.title}), the spot painted by medkit.",
         tier=at.test.tier,
     )
 

@@ -20,7 +20,7 @@ def _precision(sensitivity: int, alarms: int, sick: int) -> dict:
         "prompt": (
             f"A detector finds {sensitivity} % of all images with a lesion, and flags {alarms} % of the healthy ones too. In the "
             f"test half of the images had a lesion. In the clinic it is {sick} of 1000. Which share of the images that it flags "
-            "*there* has a lesion (from 0 to 1, to two digits that are not 0)? Put down your number before you run anything."
+            "*there* has a lesion (from 0 to 1, to three places)? Put down your number before you run anything."
         ),
         "truth": lambda: found / (found + false),
         "tolerance": 0.02 * right,
@@ -39,7 +39,7 @@ def _precision(sensitivity: int, alarms: int, sick: int) -> dict:
 
 
 def _other_precision(draw: random.Random) -> dict:
-    return _precision(*draw.choice(((80, 5, 10), (70, 10, 20), (90, 20, 15), (75, 10, 8), (85, 5, 12))))
+    return _precision(*draw.choice(((75, 5, 8), (70, 10, 25), (70, 5, 10), (75, 15, 25), (80, 10, 12))))
 
 
 PRECISION = PredictNumber(
