@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from torch import Tensor, nn
 
 from medkit import experiment, figure, lesson, sets
-from medkit.anomaly import autoencoder, measures, run
+from medkit.anomaly import autoencoder, command, measures, run
 from medkit.blocks import drawn_by
 from medkit.data.container import ImageSet
 from medkit.data.where import data_root
@@ -26,7 +26,7 @@ from medkit.widgets.controls import linked, menu, pick, slider
 from medkit.widgets.records import dress
 
 SIZES = {True: 32, False: 48}  # pixels along each side, in fast mode and in full
-PHANTOMS = {True: (60, 30, 36), False: (240, 90, 120)}  # training, validation and test images
+PHANTOMS = {True: (60, 30, 36), False: command.PHANTOMS}  # training, validation and test images; in full as in the records
 STEPS = {True: 20, False: 150}  # of the autoencoder
 SOURCE = {True: (96, 1), False: (360, 5)}  # images and epochs of pre-training
 SEED = 0
@@ -222,7 +222,8 @@ def _scores_panel(score: Tensor, sick: Tensor, threshold: float, title: str) -> 
         axis.set_title(title, color=figure.INK, fontsize=11)
         axis.set_xlabel("score", color=figure.INK, fontsize=9)
         axis.set_ylabel("% of its images", color=figure.INK, fontsize=9)
-        axis.legend(frameon=False, labelcolor=figure.INK, fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=3)
+        axis.set_ylim(top=1.45 * axis.get_ylim()[1])  # room for the legend
+        axis.legend(frameon=False, labelcolor=figure.INK, fontsize=9, loc="upper right")
         axis.locator_params(axis="x", nbins=5)
         axis.set_box_aspect(0.8)
         dress(axis)
@@ -242,7 +243,7 @@ def _roc_panel(score: Tensor, sick: Tensor, at: tuple[float, float]) -> figure.P
         axis.set_title("every threshold", color=figure.INK, fontsize=11)
         axis.set_xlabel("healthy images flagged", color=figure.INK, fontsize=9)
         axis.set_ylabel("anomalies found", color=figure.INK, fontsize=9)
-        axis.legend(frameon=False, labelcolor=figure.INK, fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=3)
+        axis.legend(frameon=False, labelcolor=figure.INK, fontsize=9, loc="lower right")
         axis.set_box_aspect(0.8)
         dress(axis)
 
