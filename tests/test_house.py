@@ -42,7 +42,6 @@ EQUATION_HOMES = {
 }  # fmt: skip
 NO_NOTEBOOK = {  # modules that no notebook is about, and why
     "ablate": "shown with the claims",
-    "anomaly": "its notebook is to come",
     "baseline": "part of reproduce",
     "curves": "part of reproduce",
     "markup": "part of reproduce",
@@ -208,14 +207,8 @@ def test_every_module_has_its_test_and_its_notebook():
         assert word in tested or used or path.name == "__init__.py", f"no test looks at {name_of(path)}"
 
 
-TO_COME = {14: "anomaly"}  # numbers that are kept free
-
-
-def test_notebooks_are_numbered_without_a_gap_but_for_those_to_come():
-    there = {int(path.stem[:2]): path.stem[3:] for path in NOTEBOOKS}
-    assert len(there) == len(NOTEBOOKS) and not set(there) & set(TO_COME)
-    assert sorted(there | TO_COME) == list(range(len(there) + len(TO_COME)))
-    assert not set(TO_COME.values()) & set(there.values())
+def test_notebooks_are_numbered_without_a_gap():
+    assert [int(path.stem[:2]) for path in NOTEBOOKS] == list(range(len(NOTEBOOKS)))
 
 
 def code_lines(function: ast.FunctionDef) -> int:

@@ -16,6 +16,7 @@ import re
 from dataclasses import dataclass
 
 from medkit.exercises import (
+    anomaly,
     attention,
     augment,
     claims,
@@ -41,7 +42,7 @@ from medkit.exercises.verdict import Card, Feedback, Outcome, Verdict, table_htm
 
 COURSE = (  # the notebooks by number
     start_here, denoise, normalise, augment, features, attention, models, transfer, training, metrics,
-    timing, tables, claims, leakage, explain, synthesise, shift, deploy,
+    timing, tables, claims, leakage, anomaly, explain, synthesise, shift, deploy,
 )  # fmt: skip
 EXERCISES: dict[str, Exercise] = {one.id: one for notebook in COURSE for one in notebook.EXERCISES}
 
