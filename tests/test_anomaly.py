@@ -362,8 +362,8 @@ def test_a_row_at_chance_has_a_measured_reason():
     sharp = record(0.4, 0.6, method="autoencoder") | discs(0.7, 0.95, 1.0) | {"maps": {"edges": 0.61}}
     better = record(0.7, 0.9, method="CNN, supervised") | discs(0.5, 0.5, 0.55)
     text = str(show.sheet([blind, sharp, better, crowd]))
-    assert "A planted disc of contrast 0.8 raises the score of 55% of images alone: it hardly sees it." in text
-    assert "raises the score of 97% of images, AUROC 0.60: healthy images differ more from one another." in text
+    assert "A planted disc of contrast 0.8 raises the score of 55% of images, AUROC 0.50: it hardly sees it. " in text
+    assert "97% of images, AUROC 0.60: it sees it, but healthy images differ more from one another." in text
     assert "It finds planted discs of contrast 0.8: lesions are fainter to it, or look healthy." in text
     assert "0.61 [0.61, 0.61]" in text and "What a detector sees" in text
     assert text.count("it hardly sees it") == 1  # what beats chance needs no reason

@@ -42,7 +42,6 @@ EQUATION_HOMES = {
 }  # fmt: skip
 NO_NOTEBOOK = {  # modules that no notebook is about, and why
     "ablate": "shown with the claims",
-    "anomaly": "its notebook is to come",
     "baseline": "part of reproduce",
     "curves": "part of reproduce",
     "markup": "part of reproduce",
@@ -68,7 +67,6 @@ NO_NOTEBOOK = {  # modules that no notebook is about, and why
     "evidence": "part of reproduce",
     "exercises": "every notebook uses it",
     "experiment": "part of reproduce",
-    "explain": "its notebook is to come",
     "figure": "every notebook uses it",
     "history": "part of training",
     "install": "part of the launcher",
@@ -83,10 +81,8 @@ NO_NOTEBOOK = {  # modules that no notebook is about, and why
     "reproduce": "shown with the tables",
     "resume": "part of training",
     "scores": "shown with the metrics",
-    "shift": "its notebook is to come",
     "settings": "part of training",
     "step": "part of training",
-    "synthesise": "its notebook is to come",
     "table": "shown with the tables",
     "teach": "for teachers, no lesson",
     "widgets": "every notebook uses it",
@@ -211,14 +207,8 @@ def test_every_module_has_its_test_and_its_notebook():
         assert word in tested or used or path.name == "__init__.py", f"no test looks at {name_of(path)}"
 
 
-TO_COME = {14: "anomaly", 15: "explain", 16: "synthesise", 17: "shift"}  # numbers that are kept free
-
-
-def test_notebooks_are_numbered_without_a_gap_but_for_those_to_come():
-    there = {int(path.stem[:2]): path.stem[3:] for path in NOTEBOOKS}
-    assert len(there) == len(NOTEBOOKS) and not set(there) & set(TO_COME)
-    assert sorted(there | TO_COME) == list(range(len(there) + len(TO_COME)))
-    assert not set(TO_COME.values()) & set(there.values())
+def test_notebooks_are_numbered_without_a_gap():
+    assert [int(path.stem[:2]) for path in NOTEBOOKS] == list(range(len(NOTEBOOKS)))
 
 
 def code_lines(function: ast.FunctionDef) -> int:

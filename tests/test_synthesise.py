@@ -242,6 +242,14 @@ def test_it_learns_class_and_mask_of_a_plain_world(learned):
     assert inside > 0.3  # the mask lies on what is bright
 
 
+def test_law_who_watches_changes_nothing():
+    seen = []
+    watched = gan.train(*squares(8), 2, steps=3, seed=5, progress=None, watch=lambda n, net: seen.append((n, net.end.weight.clone())))
+    alone = gan.train(*squares(8), 2, steps=3, seed=5, progress=None)
+    assert torch.equal(watched.end.weight, alone.end.weight) and [n for n, _ in seen] == [1, 2, 3]
+    assert torch.equal(seen[-1][1], alone.end.weight) and not torch.equal(seen[0][1], alone.end.weight)
+
+
 def test_law_the_same_seed_gives_the_same_images(learned):
     label = torch.arange(6) % 2
     one, same, other = (gan.make(learned, label, seed=s)[0] for s in (3, 3, 4))

@@ -22,6 +22,14 @@ ALWAYS = ("denoise", "normalise", "attention", "metrics")  # the other files' sl
 EXPLORERS = [value for file in FILES for name, value in vars(file).items() if name.startswith("explore_")]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def small_models():
+    """Pages that train a model train a small one here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEDKIT_FAST", "1")
+        yield
+
+
 def source(page: str) -> str:
     return re.search(r'src="([^"]+)"', page)[1]
 
@@ -171,7 +179,7 @@ def test_window_picture_counts_the_pixels_inside():
 )
 def test_every_control_moves_the_picture_and_takes_its_ends(explore):
     box = explore()
-    controls = [part for part in parts(box) if not isinstance(part, ipywidgets.HTML)]
+    controls = [part for part in parts(box) if not isinstance(part, ipywidgets.HTML | ipywidgets.FileUpload)]
     for control in controls:
         before = picture(box)
         if isinstance(control, ipywidgets.Dropdown):

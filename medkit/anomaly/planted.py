@@ -18,7 +18,8 @@ from medkit.scores import auroc
 
 CONTRASTS = (0.1, 0.2, 0.4, 0.8)  # of a disc, in units of the image's range
 RADIUS = 1 / 12  # of the shorter side: a disc covers about 2 % of a square image
-FOUND = 0.9  # AUROC from which a disc counts as found, and share of images from which a score counts as rising
+FOUND = 0.9  # AUROC from which a disc counts as found, and share of rising scores from which it counts as seen
+HARDLY = 0.7  # share of rising scores below which it counts as hardly seen; 0.5 is chance
 
 
 def plant(image: Tensor, contrast: float, seed: int = 0) -> Tensor:

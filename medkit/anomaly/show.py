@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 
 from medkit.anomaly.measures import CHANCE
-from medkit.anomaly.planted import FOUND
+from medkit.anomaly.planted import FOUND, HARDLY
 from medkit.anomaly.run import HEALTHY_ONLY, METHODS, SENSITIVITY, SUPERVISED
 from medkit.markup import Sheet, Table
 from medkit.table import leak_warning
@@ -102,11 +102,10 @@ def _measured_reason(runs: list[dict]) -> str:
     if found:
         return f"It finds planted discs of contrast {found[0]}: lesions are fainter to it, or look healthy. "
     most = list(runs[0]["planted"])[-1]
-    auroc, rises = (min(run["planted"][most][name] for run in runs) for name in ("auroc", "rises"))
-    if rises >= FOUND:
-        more = "healthy images differ more from one another"
-        return f"A planted disc of contrast {most} raises the score of {rises:.0%} of images, AUROC {auroc:.2f}: {more}. "
-    return f"A planted disc of contrast {most} raises the score of {rises:.0%} of images alone: it hardly sees it. "
+    auroc, rises = (statistics.mean(run["planted"][most][name] for run in runs) for name in ("auroc", "rises"))
+    seen = "it hardly sees it" if rises < HARDLY else "it sees it in some images" if rises < FOUND else "it sees it"
+    more = "" if rises < HARDLY else ", but healthy images differ more from one another"
+    return f"A planted disc of contrast {most} raises the score of {rises:.0%} of images, AUROC {auroc:.2f}: {seen}{more}. "
 
 
 def _seen(records: list[dict]) -> list[Table]:

@@ -16,18 +16,22 @@ import re
 from dataclasses import dataclass
 
 from medkit.exercises import (
+    anomaly,
     attention,
     augment,
     claims,
     denoise,
     deploy,
+    explain,
     features,
     leakage,
     metrics,
     models,
     normalise,
+    shift,
     start_here,
     store,
+    synthesise,
     tables,
     timing,
     training,
@@ -38,7 +42,7 @@ from medkit.exercises.verdict import Card, Feedback, Outcome, Verdict, table_htm
 
 COURSE = (  # the notebooks by number
     start_here, denoise, normalise, augment, features, attention, models, transfer, training, metrics,
-    timing, tables, claims, leakage, deploy,
+    timing, tables, claims, leakage, anomaly, explain, synthesise, shift, deploy,
 )  # fmt: skip
 EXERCISES: dict[str, Exercise] = {one.id: one for notebook in COURSE for one in notebook.EXERCISES}
 

@@ -34,7 +34,7 @@ def sheet(records: Sequence[dict]) -> Sheet:
         f"Domain shift · trained on all sets but one, tested on that one · {', '.join(targets)} · tier: "
         f"{' and '.join(tiers)} · {sizes[0]} × {sizes[0]} pixels · seeds {', '.join(map(str, seeds))}"
     )
-    tables = [_worth(records, measure) for measure in MEASURES if any(_asked(records, t, measure) for t in targets)]
+    tables = [_worth(records, measure) for measure in MEASURES if any(asked(records, t, measure) for t in targets)]
     tables += [table for table in (_scales(records, measure) for measure in MEASURES) if table.rows]
     notes = (
         "By itself: trained on the target's own training images; by the others: on those of all other sets, with as "
@@ -66,7 +66,7 @@ def _worth(records: Sequence[dict], measure: str) -> Table:
     models = list(dict.fromkeys(record["model"] for record in records if record["model"] != FIXED))
     rows, notes = [], []
     for target in dict.fromkeys(record["target"] for record in records):
-        if not _asked(records, target, measure):
+        if not asked(records, target, measure):
             continue
         for scale in SCALES:
             cells = [_cells(records, target, model, scale, measure) for model in models]
@@ -93,7 +93,7 @@ def _scales(records: Sequence[dict], measure: str) -> Table:
     first, rows = SCALES[0], []
     for target in dict.fromkeys(record["target"] for record in records):
         found = {scale: [_runs(records, target, model, scale, OTHERS) for model in models] for scale in SCALES}
-        if not _asked(records, target, measure) or not all(all(runs) for runs in found.values()):
+        if not asked(records, target, measure) or not all(all(runs) for runs in found.values()):
             continue
         for scale in SCALES[1:]:
             pairs = zip(found[scale], found[first])
@@ -102,7 +102,7 @@ def _scales(records: Sequence[dict], measure: str) -> Table:
     return Table(caption, tuple(models), ("difference",), tuple(rows), (), "target, scale")
 
 
-def _asked(records: Sequence[dict], target: str, measure: str) -> bool:
+def asked(records: Sequence[dict], target: str, measure: str) -> bool:
     """Tell whether a measure says anything of a target: it has masks, or images of both classes."""
     runs = [record for record in _of(records, target) if record["model"] != FIXED]
     if measure == "dice":

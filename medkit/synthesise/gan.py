@@ -102,7 +102,8 @@ def moved(pair: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def train(
-    image: Tensor, mask: Tensor, label: Tensor, classes: int, *, steps: int, seed: int, progress: Callable | None = tqdm
+    image: Tensor, mask: Tensor, label: Tensor, classes: int, *, steps: int, seed: int, progress: Callable | None = tqdm,
+    watch: Callable[[int, Generator], object] | None = None,
 ) -> Generator:
     """Train a GAN on images with masks and classes; return its generator, ready for `make`.
 
@@ -111,6 +112,7 @@ def train(
         mask: (N, 1, 32, 32) bool. label: (N,) int64, below `classes`.
         steps: of both networks, by batches of 32 drawn with replacement: few images are no fewer steps.
         seed: of weights, batches, noise and moves. progress: such as tqdm; None for none.
+        watch: called after each step with how many were made and the generator, which goes on learning: copy it.
 
     Raises:
         ValueError: other shapes, values outside 0 ... 1, or no step.
@@ -131,6 +133,8 @@ def train(
         if not loss.isfinite():
             raise FloatingPointError(f"loss must be finite, got {loss.item()} at step {step}; take another seed")
         _one_step(forger, generator_loss(told_by(moved(made, rng), wanted)))
+        if watch is not None:
+            watch(step + 1, made_by)
     return made_by.eval()
 
 

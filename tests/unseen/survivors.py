@@ -24,6 +24,7 @@ SURVIVORS: dict[tuple[str, str], str] = {
         "5.4",
         "- x -> x    weights = (q @ k.transpose(-2, -1) / (d // heads) ** 0.5).softmax(dim=-1)",
     ): "of four dimensions, 2 and -2 are the same",
+    ("16.3", "1e-12 -> 2e-12    return first / second.clamp(min=1e-12)"): "0 over any small number is 0",
     ("18.1", "arguments swapped: min(0.0, low)"): "the smaller of two numbers, whichever comes first",
     ("18.1", "arguments swapped: max(0.0, high)"): "the larger of two numbers, whichever comes first",
 }

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from unseen import written_early, written_late
+from unseen import written_anomaly, written_early, written_explain, written_late, written_shift, written_synthesise
 
-WRITTEN = [*written_early.ANSWERS, *written_late.ANSWERS]
+WRITTEN = [*written_early.ANSWERS, *written_late.ANSWERS, *written_anomaly.ANSWERS, *written_explain.ANSWERS, *written_synthesise.ANSWERS, *written_shift.ANSWERS]
