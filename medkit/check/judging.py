@@ -109,11 +109,13 @@ def _masks(found: Listing, looks: list[Look]) -> list[Fault]:
 
 
 def _units(found: Listing, looks: list[Look]) -> list[Fault]:
-    odd = [look for look in looks if look.unit != HU]
-    if not odd or len(odd) == len(looks):
+    kinds = Counter("Hounsfield units" if look.unit == HU else "grey levels" for look in looks)
+    if len(kinds) < 2:
         return []
-    few = f"is in grey levels, as {len(odd)} of {len(looks)} files are; the others are in Hounsfield units"
-    return [Fault("mixed units", odd[0].entry.name, few, "keep both kinds in folders of their own")]
+    (usual, _), (rare, count) = kinds.most_common()
+    odd = next(look for look in looks if (look.unit == HU) == (rare == "Hounsfield units"))
+    few = f"is in {rare}, as {count} of {len(looks)} files are; the others are in {usual}"
+    return [Fault("mixed units", odd.entry.name, few, "keep both kinds in folders of their own")]
 
 
 def _modalities(found: Listing, looks: list[Look]) -> list[Fault]:

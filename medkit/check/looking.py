@@ -100,7 +100,7 @@ def _look(entry: Entry, scan: Scan, mask: np.ndarray | None) -> Look:
     middle = len(pixels) // 2
     return Look(
         entry, tuple(pixels.shape), scan.pixels.ndim == 4, *_numbers(pixels), scan.unit, scan.modality, scan.patient,
-        bool(scan.notes), _is_deep(entry.image), _digest(entry.image), _thumb(pixels[middle]),
+        any("burned" in note for note in scan.notes), _is_deep(entry.image), _digest(entry.image), _thumb(pixels[middle]),
         None if mask is None else resize_mask(torch.from_numpy(mask[middle]), SIDE),
         float("nan") if mask is None else float(mask.mean()),
         0 if mask is None else int(mask.reshape(len(mask), -1).any(1).sum()),

@@ -10,7 +10,6 @@ from collections import defaultdict
 from html import escape
 
 from matplotlib.axes import Axes
-from torch import Tensor
 
 from medkit import figure
 from medkit.check.listing import Fault
@@ -117,7 +116,8 @@ def _classes(report) -> list[str]:
     rows = []
     for label, name in enumerate(report.listing.classes[:ROWS] if not report.listing.by_mask else ("all",)):
         looks = [look for look in report.looks if report.listing.by_mask or look.entry.label == label]
-        some = looks[:: max(1, -(-len(looks) // IN_A_ROW))]
+        count = min(len(looks), IN_A_ROW)
+        some = [looks[k * len(looks) // count] for k in range(count)]
         if some:
             rows.append(_row(some, f"{name}: {len(some)} of {len(looks)} files"))
     return rows
@@ -142,12 +142,12 @@ def _row(looks: list[Look], what: str) -> str:
 
 def _panel(look: Look, title: str) -> figure.Panel:
     """Return a panel of a thumbnail with its mask's outline, dashed, which no anatomy is."""
-    image: Tensor = look.thumb.float()
+    image = look.thumb.numpy()
 
     def draw(axis: Axes) -> None:
         axis.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         if look.mask is not None and look.mask.any() and not look.mask.all():
-            axis.contour(look.mask.float(), levels=[0.5], colors=[figure.ORANGE], linestyles="--", linewidths=1.4)
+            axis.contour(look.mask.numpy().astype(float), levels=[0.5], colors=[figure.ORANGE], linestyles="--", linewidths=1.4)
         axis.set_title(title, color=figure.INK, fontsize=10)
         axis.set_xlabel(f"{figure.short(look.low)} ... {figure.short(look.high)}", color=figure.INK, fontsize=8)
         axis.set_xticks([])

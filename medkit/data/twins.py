@@ -16,7 +16,8 @@ from medkit.data.leaks import _COARSE, ALIKE, ALIKE_ELSE, CHUNK, _base, _fingerp
 
 # Likeness of pairs as they lie, 99 of 100 are below: BUSI 0.24; BRISC 0.49, MedNIST 0.50, CT-ICH 0.62, phantoms
 # 0.55 ... 0.94. Where different pictures are that unlike, a lower bar is still far from chance: at 0.84, 189 of
-# BUSI's 197 pairs are found beside 14 that its groups do not know, at 0.875 only 186 beside 11.
+# BUSI's 197 pairs are found, at 0.875 only 186; beside them 14 that its groups do not know, all the same picture to
+# the eye. The bar was chosen on BUSI itself.
 UNLIKE, ALIKE_IF_UNLIKE = 0.35, 0.84
 CLOSE = 0.1  # below the bar: pairs from here on are looked at closely
 SAMPLE = 1000  # images of a set from which its likeness is judged
