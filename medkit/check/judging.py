@@ -32,8 +32,9 @@ CLIPPED = 0.05
 ALL = 0.95
 SCALE = 16
 ODD = 3  # times as high or wide as usual, or a third of it
+ONE_CALLED = ", and one is called"
 UNEVEN = 10  # times as many images in one class as in another
-KEEP_ONE = "keep one of both; if both must stay, give their patient one DICOM PatientID, or split by hand"
+KEEP_ONE = "keep one of both, or split by hand so that both stand on one side"
 
 
 def judge(found: Listing, looks: list[Look], alike: float) -> list[Fault]:
@@ -180,12 +181,12 @@ def _twins(found: Listing, looks: list[Look], groups: list[int], alike: float) -
     same = [(i, j) for i, j in same if i != j]
     original = {number: first[look.digest] for number, look in enumerate(looks)}
     faults = [_pair(found, "same bytes", looks[i], looks[j], "holds the same bytes as") for i, j in same]
-    for twin in find_twins(as_set(found, looks, groups), alike):
+    for twin in sorted(find_twins(as_set(found, looks, groups), alike), key=lambda twin: -twin.likeness):
         if original[twin.i] == twin.i and original[twin.j] == twin.j:  # else it has been named as a copy
             kind = twin.kind.split(",")[0]
             what = f"shows the same picture (likeness {twin.likeness:.3f}{twin.kind.removeprefix(kind)}) as"
             faults.append(_pair(found, kind, looks[twin.i], looks[twin.j], what))
-    return faults
+    return sorted(faults, key=lambda fault: ONE_CALLED not in fault.what)  # the worst first: labels that contradict each other
 
 
 def _pair(found: Listing, kind: str, one: Look, other: Look, what: str) -> Fault:
@@ -194,7 +195,7 @@ def _pair(found: Listing, kind: str, one: Look, other: Look, what: str) -> Fault
         said += f": a leak from {one.side} into {other.side}"
     if one.entry.label != other.entry.label:
         classes = found.classes[other.entry.label], found.classes[one.entry.label]
-        said += f", and one is called {classes[0]}, the other {classes[1]}"
+        said += f"{ONE_CALLED} {classes[0]}, the other {classes[1]}"
     return Fault(kind, other.entry.name, said, KEEP_ONE, False, (one.entry.name, other.entry.name))
 
 

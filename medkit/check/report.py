@@ -20,7 +20,7 @@ from medkit.data.twins import bar
 from medkit.figure import short
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Report:
     """What a check found. A notebook shows it with thumbnails, `print` as text.
 
@@ -41,6 +41,8 @@ class Report:
 
     def __str__(self) -> str:
         return show.as_text(self)
+
+    __repr__ = __str__  # the fields hold whole paths, and folders may be named after patients
 
     def _repr_html_(self) -> str:
         return show.as_html(self)
@@ -98,7 +100,7 @@ def _facts(found: Listing, looks: list[Look], groups: list[int], alike: float) -
     facts.append(("masks", f"of {len(with_mask)} images{covered}"))
     if found.passed_over:
         facts.append(("passed over", ", ".join(f"{count} × {suffix}" for suffix, count in sorted(found.passed_over.items()))))
-    return [*facts, ("twins", f"pictures count as one from a likeness of {alike:g} on")]
+    return [*facts, ("twins", f"two pictures count as one from a likeness of {alike:g} on")]
 
 
 def _span(numbers: list[int]) -> str:

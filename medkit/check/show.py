@@ -57,8 +57,10 @@ def as_text(report) -> str:
     for (stops, kind), faults in _by_kind(report).items():
         mark, says = MARKS[stops]
         lines += ["", f"{mark} {kind} ({len(faults)}, {says})"]
-        for fault in faults[:MANY]:
-            lines += [f"    {plain(f'{fault.name} {fault.what}')}", f"      -> {plain(fault.fix)}"]
+        for number, fault in enumerate(faults[:MANY], 1):
+            lines.append(f"    {plain(f'{fault.name} {fault.what}')}")
+            if number == min(MANY, len(faults)) or faults[number].fix != fault.fix:  # one remedy for those above it
+                lines.append(f"      -> {plain(fault.fix)}")
         if len(faults) > MANY:
             lines.append(f"    and {len(faults) - MANY} more; --html FILE lists all")
     return "\n".join([*lines, "", summary(report)])
@@ -73,6 +75,7 @@ STYLE = (
     ".medkit-check details{margin:0.4em 0;padding-left:0.7em;border-left:0.3em solid var(--jp-warn-color1,#c98a1b)}"
     ".medkit-check details.stops{border-left-color:var(--jp-error-color1,#d0483f)}"
     ".medkit-check summary{cursor:pointer;font-weight:bold}"
+    ".medkit-check li{overflow-wrap:anywhere}.medkit-check ul,.medkit-check p{margin:0.2em 0}"
 )
 
 
@@ -102,12 +105,15 @@ def _said(text: str) -> str:
 
 def _html_kind(kind: str, stops: bool, faults: list[Fault]) -> str:
     mark, says = MARKS[stops]
-    rows = "".join(f"<tr><td>{_said(fault.name)}</td><td>{_said(fault.what)}</td><td>{_said(fault.fix)}</td></tr>" for fault in faults)
-    opened = " open" if stops or len(faults) <= MANY else ""
+    remedies = list(dict.fromkeys(fault.fix for fault in faults))
+    one_for_all = f"<p>→ {_said(remedies[0])}</p>" if len(remedies) == 1 else ""
+    items = "".join(
+        f"<li><strong>{_said(fault.name)}</strong> {_said(fault.what)}{'' if one_for_all else f' → {_said(fault.fix)}'}</li>" for fault in faults
+    )
+    opened = " open" if len(faults) <= MANY else ""
     return (
         f'<details class="{"stops" if stops else "look"}"{opened}><summary>{mark} {_said(kind)}: {len(faults)}, {says}</summary>'
-        f'<table><thead><tr><th scope="col">file</th><th scope="col">what is off</th><th scope="col">what to do</th></tr></thead>'
-        f"<tbody>{rows}</tbody></table></details>"
+        f"<ul>{items}</ul>{one_for_all}</details>"
     )
 
 
@@ -126,7 +132,7 @@ def _classes(report) -> list[str]:
 def _twins(report) -> list[str]:
     by_name = {look.entry.name: look for look in report.looks}
     pairs = [fault for fault in report.faults if fault.pair][:PAIRS]
-    return [_row([by_name[name] for name in fault.pair], f"{fault.kind}: {fault.pair[1]} and {fault.pair[0]}") for fault in pairs]
+    return [_row([by_name[name] for name in fault.pair], fault.kind) for fault in pairs]
 
 
 def _row(looks: list[Look], what: str) -> str:
