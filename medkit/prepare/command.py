@@ -1,0 +1,6 @@
+"""The command."""
+
+
+def main(arguments: list[str]) -> int:
+    """Run it."""
+    return 1
