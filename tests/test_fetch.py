@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import stat
-import sys
 import tarfile
 import threading
 import zipfile
@@ -281,8 +280,6 @@ def test_an_honest_archive_is_unpacked(tmp_path, write):
     write(tmp_path / "fine", "./a/benign (1).png")
     out = unpack.unpack(tmp_path / "fine", tmp_path / "out", progress=None)
     assert (out / "a" / "benign (1).png").read_bytes() == b"evil" and (out / "good.txt").read_bytes() == b"good"
-    if sys.platform != "win32":
-        assert stat.S_IMODE(out.stat().st_mode) == stat.S_IMODE(tmp_path.stat().st_mode) | (out.stat().st_mode & 0o077)
     with pytest.raises(MedkitInputError, match="out is there already"):
         unpack.unpack(tmp_path / "fine", out, progress=None)
 

@@ -72,7 +72,7 @@ class PublicSet(NamedTuple):
 def _medmnist(name: str, md5: str) -> PublicSet:
     licence = "CC BY-NC 4.0" if name == "dermamnist" else "CC BY 4.0"
     url = f"{ZENODO}{name}.npz?download=1"
-    return PublicSet(name, "MedMNIST v2, 28 × 28", url, f"{name}.npz", f"md5:{md5}", licence, "https://medmnist.com", "reproduce --data {path}")
+    return PublicSet(name, "MedMNIST v2, 28 × 28", url, f"{name}.npz", f"md5:{md5}", licence, "https://zenodo.org/record/6496656", "reproduce --data {path}")
 
 
 def _decathlon(task: str, md5: str) -> PublicSet:

@@ -12,7 +12,6 @@ import re
 import shutil
 import stat
 import tarfile
-import tempfile
 import unicodedata
 import zipfile
 import zlib
@@ -64,11 +63,11 @@ def unpack(path: Path, folder: Path, *, progress: Callable | None = tqdm) -> Pat
             room = shutil.disk_usage(folder.parent).free
             if sum(member.size for member in members) > room:
                 raise MedkitInputError(path, f"needs more than the {room / 2**30:,.1f} GiB that are free", "make room on the disk")
-            beside = Path(tempfile.mkdtemp(prefix=folder.name + ".", suffix=".part", dir=folder.parent))
+            beside = folder.with_name(f"{folder.name}.{os.getpid()}.part")
+            beside.mkdir()  # new, so that no link of anybody's lies in it
             try:
                 for member in progress(members, desc=f"unpacking {path.name}") if progress else members:
                     _write(path, archive, member, beside)
-                os.chmod(beside, 0o777 & ~_umask())  # mkdtemp's own are for the owner alone
                 os.replace(beside, folder)
             except BaseException:
                 shutil.rmtree(beside, ignore_errors=True)
@@ -80,12 +79,6 @@ def unpack(path: Path, folder: Path, *, progress: Callable | None = tqdm) -> Pat
     except OSError as error:
         raise MedkitInputError(path, f"can't be unpacked ({error.strerror or type(error).__name__})", "look at the disk and its permissions") from None
     return folder
-
-
-def _umask() -> int:
-    now = os.umask(0)
-    os.umask(now)
-    return now
 
 
 def _opened(path: Path) -> zipfile.ZipFile | tarfile.TarFile:

@@ -58,7 +58,7 @@ def mask(paths: Sequence[Path], shape: tuple[int, int], size: int) -> np.ndarray
 
 
 def root_with(folder: Path, wanted: Sequence[str], what: str) -> Path:
-    """Return `folder`, or the one folder up to three levels in it, that holds all that is wanted, whatever its capitals.
+    """Return `folder`, or the one folder up to three levels in it, that holds all that is wanted.
 
     Raises:
         MedkitInputError: there is no such folder, or more than one.
@@ -69,7 +69,7 @@ def root_with(folder: Path, wanted: Sequence[str], what: str) -> Path:
     for here, inside, files in os.walk(folder):
         if len(Path(here).relative_to(folder).parts) >= 3:
             inside.clear()
-        if {name.lower() for name in wanted} <= {name.lower() for name in (*inside, *files)}:
+        if set(wanted) <= {*inside, *files}:
             found.append(Path(here))
             inside.clear()
     if len(found) != 1:
