@@ -25,6 +25,8 @@ HELP = """medkit: learn, teach and check deep learning for medical images
   python3 -m medkit shift [arguments]              train on all sets but one, test on that one
   python3 -m medkit claims [arguments]             the verdict on each of the paper's claims
   python3 -m medkit teach [arguments]              hand out notebooks, grade them, make a web site
+  python3 -m medkit fetch [SET]                    get a public set of images, checked; without SET: list them
+  python3 -m medkit prepare mri|ct|us FOLDER       turn a published download into what --data reads
   python3 -m medkit doctor                         show what is there and where something is off
   python3 -m medkit COMMAND --help                 more about one command
 
@@ -93,6 +95,14 @@ Prints every claim of the paper with its verdict and the records that it rests o
 
 hand-out DEST writes unsolved notebooks for students, solve DEST solved ones; grade FOLDER --out DEST
 gives points and feedback for those that came back; site DEST writes the solved course as web pages.""",
+    "fetch": """python3 -m medkit fetch [SET] [--to FOLDER]
+
+Gets a public set of images from its own address, by https alone, checks it against its published sum and
+unpacks it safely. Without SET it lists them with their licences. A download that broke off goes on.""",
+    "prepare": """python3 -m medkit prepare mri|ct|us FOLDER [--out FOLDER] [--anew]
+
+Turns the download of BRISC 2025 (mri), CT-ICH (ct) or BUSI (us) into the files that --data mri|ct|us
+reads, so that the tables can be repeated. They go where MEDKIT_DATA says.""",
 }
 NOT_YET = "All arguments are shown by the same command once the environment stands."
 
