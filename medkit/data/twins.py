@@ -19,7 +19,6 @@ from medkit.data.leaks import _COARSE, ALIKE, ALIKE_ELSE, CHUNK, _base, _fingerp
 # BUSI's 197 pairs are found, at 0.875 only 186; beside them 14 that its groups do not know, all the same picture to
 # the eye. The bar was chosen on BUSI itself.
 UNLIKE, ALIKE_IF_UNLIKE = 0.35, 0.84
-NEAR = "near twin"  # as it lies, not mirrored or turned
 CLOSE = 0.1  # below the bar: pairs from here on are looked at closely
 SAMPLE = 1000  # images of a set from which its likeness is judged
 
@@ -64,7 +63,7 @@ def find_twins(images: ImageSet, alike: float | None = None) -> list[Twin]:
     likeness, move = (torch.tensor(x) for x in zip(*(row[:2] for row in found.values())))
     likeness = _look_closely(known[still], base[moved], likeness, move, alike)
     twins = [
-        Twin(i, j, f"augmented copy, {_name(_COARSE[m])}" if m else NEAR, float(value))
+        Twin(i, j, f"augmented copy, {_name(_COARSE[m])}" if m else "near twin", float(value))
         for (i, j), m, value in zip(found, move.tolist(), likeness.tolist())
         if value >= alike
     ]

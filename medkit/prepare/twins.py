@@ -5,19 +5,14 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from medkit.data import leaks
 from medkit.data.container import ImageSet
-from medkit.data.twins import NEAR, find_twins
-
-# Against the 197 pairs of BUSI that share a group in the tables: from 0.82 on 194 are found, and 14 more pairs
-# that do not; from 0.875 on 186 and 10. Too large a group costs little, a twin on both sides a true score.
-ALIKE = {"ultrasound": 0.82, "MRI": leaks.ALIKE["MRI"]}
+from medkit.data.twins import find_twins
 
 
 def pairs(images: np.ndarray, modality: str) -> list[tuple[int, int]]:
     """Return the positions of all pairs that are one picture, the lower position first.
 
-    Not found: mirrored and turned copies, which loading a set takes out of training (`medkit.data.leaks`).
+    Too large a group costs little, a twin on both sides of a split a true score: mirrored and turned copies count.
 
     Args:
         images: (N, H, W) uint8. modality: "ultrasound" or "MRI".
@@ -28,7 +23,7 @@ def pairs(images: np.ndarray, modality: str) -> list[tuple[int, int]]:
         label=torch.zeros(n, dtype=torch.int64), classes=("any",), group=torch.arange(n), unit="one image each",
         name=("",) * n, source="",
     )  # fmt: skip
-    return [(twin.i, twin.j) for twin in find_twins(data, ALIKE[modality]) if twin.kind == NEAR]
+    return [(twin.i, twin.j) for twin in find_twins(data)]
 
 
 def groups(n: int, alike: list[tuple[int, int]]) -> np.ndarray:
