@@ -251,7 +251,8 @@ def _without_empty_rows(picture: Figure) -> Bbox:
     """Return the figure's full width, and of its height what is drawn on: images are not all square."""
     picture.draw_without_rendering()
     drawn = picture.get_tightbbox()
-    return Bbox([[0, drawn.y0 - 0.05], [picture.get_figwidth(), drawn.y1 + 0.05]])
+    spare = 0.1  # inches: drawn again for the file, the layout moves a little
+    return Bbox([[0, drawn.y0 - spare], [picture.get_figwidth(), drawn.y1 + spare]])
 
 
 def _frame(axis: Axes, title: str, below: str) -> None:

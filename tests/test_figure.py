@@ -168,3 +168,11 @@ def test_learning_curves_show_what_the_history_holds(monkeypatch):
         figure.learning_curves(History(rows), "recall")
     with pytest.raises(ValueError, match="history must have an epoch or more"):
         figure.learning_curves(History())
+
+
+def test_no_title_is_cut_where_the_layout_moves_as_it_is_drawn_again():
+    image = torch.rand(48, 48, generator=torch.Generator().manual_seed(0))
+    for panels in ([figure.grey(image, "title"), figure.heat(image, "title")], [figure.heat(image, "(title)")] * 3):
+        page = figure.as_html(figure.row(*panels, inches=2.7), "noise, side by side", "Random numbers.", "phantom")
+        ink = pixels(page)[..., 3]
+        assert not ink[:2].any() and not ink[-2:].any()

@@ -196,7 +196,7 @@ def test_records_picture_of_every_set_and_measure(where):
 def test_spans_are_the_table_s_numbers():
     runs = anomaly_records.records()[US]
     middle, low, high = anomaly_records.spans(runs, "auroc")["PaDiM, pre-trained features"]
-    rows = {row[0]: row[1] for table in show.sheet(list(runs)).tables for row in table.rows}
+    rows = {row[0]: row[1] for table in show.sheet(list(runs)).tables if "AUROC" in table.heads for row in table.rows}
     assert rows["PaDiM, pre-trained features"] == f"{middle:.2f} [{low:.2f}, {high:.2f}]"
     assert anomaly_records.chance_of(runs, "ap") == pytest.approx(129 / 153) and anomaly_records.chance_of(runs, "alarms") is None
 
