@@ -19,10 +19,14 @@ STATUS = Path("/proc/self/status")
 
 
 class Cost(NamedTuple):
-    """error: what was raised, or None; seconds; mebibytes: how far memory grew at its peak."""
+    """error: what was raised, or None; mebibytes: how far memory grew at its peak.
+
+    seconds: of this process's work, which does not count what else the machine did meanwhile; wall: by the clock.
+    """
 
     error: BaseException | None
     seconds: float
+    wall: float
     mebibytes: float
 
 
@@ -34,17 +38,17 @@ def cost(call: Callable[[], object]) -> Cost:
     except (OSError, StopIteration):
         before = None
         tracemalloc.start()
-    error, start = None, time.perf_counter()
+    error, start, wall = None, time.process_time(), time.perf_counter()
     try:
         call()
     except Exception as raised:
         error = raised
-    seconds = time.perf_counter() - start
+    seconds, wall = time.process_time() - start, time.perf_counter() - wall
     if before is None:
         peak = tracemalloc.get_traced_memory()[1] / 2**20
         tracemalloc.stop()
-        return Cost(error, seconds, peak)
-    return Cost(error, seconds, (_kibibytes("VmHWM") - before) / 2**10)
+        return Cost(error, seconds, wall, peak)
+    return Cost(error, seconds, wall, (_kibibytes("VmHWM") - before) / 2**10)
 
 
 def _kibibytes(name: str) -> int:

@@ -28,8 +28,9 @@ DEFLATED = "1.2.840.10008.1.2.1.99"  # the transfer syntax whose whole data set 
 EXPLICIT, IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"  # what it is once it is unpacked, or without the preamble
 MODALITIES = {"CT": "CT", "MR": "MRI", "US": "ultrasound", "CR": "X-ray", "DX": "X-ray", "MG": "X-ray"}
 FIX = "export it again from the viewer or the archive that it came from"
-STEPS, ITEMS = 100_000, 10_000  # reads that a header may take, and items in sequences that it may have
+STEPS, ITEMS = 30_000, 10_000  # reads that a header may take, and items in sequences that it may have
 UNDEFINED = 0xFFFFFFFF  # the length of what ends with a mark
+JP2 = b"\0\0\0\x0cjP  "  # the first bytes of JPEG 2000 in boxes
 FRAME_FIX = "export it again, uncompressed"
 
 
@@ -161,12 +162,24 @@ def _check_frames(path: Path, data) -> None:
     for frame in generate_frames(data.PixelData, number_of_frames=_whole(path, data, "NumberOfFrames", 1)):
         if is_rle and len(frame) > 1024 + 2 * unpacked:
             raise MedkitInputError(path, "holds a frame that unpacks to more than its header says", FRAME_FIX)
+        if frame.startswith(JP2):
+            _check_boxes(path, frame)
         try:
             size = None if is_rle else Image.open(io.BytesIO(frame), formats=["JPEG", "JPEG2000"]).size
         except UnidentifiedImageError:  # of a kind that another decoder may know
             continue
         if size not in (None, (columns, rows)):
             raise MedkitInputError(path, f"holds a frame of {size[0]} × {size[1]} pixels, its header says {columns} × {rows}", FRAME_FIX)
+
+
+def _check_boxes(path: Path, frame: bytes) -> None:
+    """Refuse JPEG 2000 whose parts do not lead to its pixels: pydicom would follow one of no length for ever."""
+    at = 12
+    while at < len(frame) and frame[at + 4 : at + 8] != b"jp2c":
+        length = int.from_bytes(frame[at : at + 4], "big")
+        if length < 8:
+            raise MedkitInputError(path, "holds a frame whose parts have no length", FRAME_FIX)
+        at += length
 
 
 def _whole(path: Path, data, name: str, missing: int = 0) -> int:
