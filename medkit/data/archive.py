@@ -47,6 +47,8 @@ def read_arrays(path: Path, layout: Mapping[str, tuple[str, tuple[int | str, ...
 
 
 def _check_array(path: Path, key: str, array: np.ndarray, kind: str, shape: tuple, lengths: dict[str, int]):
+    if not isinstance(array, np.ndarray):
+        raise MedkitInputError(path, f"holds {key} as no array", FETCH)
     got = "str" if array.dtype.kind == "U" else array.dtype.name
     if got != kind:
         raise MedkitInputError(path, f"holds {key} as {got}, not {kind}", FETCH)

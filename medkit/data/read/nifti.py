@@ -28,18 +28,22 @@ def read_nifti(path: Path, budget: int = BUDGET) -> Scan:
         import nibabel
 
         with nibabel.imageglobals.LoggingOutputSuppressor():  # it tells its log what it mends
-            image = nibabel.Nifti1Image.from_bytes(_content(path, budget))
-        shape = image.shape
-        image = nibabel.as_closest_canonical(image)
-        values = np.asarray(image.dataobj, dtype=np.float32)
-        values = values.reshape(values.shape[:3] + (1,) * (3 - min(3, values.ndim)))
-        pixels = values.transpose(2, 1, 0)[:, ::-1]  # (x, y, z) to slices of rows from front to back
-        spacing = tuple(float(x) for x in image.header.get_zooms()[:3])
-        known = len(shape) >= 3 and all(math.isfinite(x) and x > 0 for x in spacing)
-        place = tuple(image.affine.ravel().tolist())
-        if not all(map(math.isfinite, place)):
-            raise MedkitInputError(path, "says that it lies at NaN or infinity", FIX)
-        return checked(path, Scan(pixels, (spacing[2], spacing[1], spacing[0]) if known else None, place=place))
+            return _scan(path, nibabel.Nifti1Image.from_bytes(_content(path, budget)))
+
+
+def _scan(path: Path, image) -> Scan:
+    from nibabel import as_closest_canonical
+
+    shape, image = image.shape, as_closest_canonical(image)
+    values = np.asarray(image.dataobj, dtype=np.float32)
+    values = values.reshape(values.shape[:3] + (1,) * (3 - min(3, values.ndim)))
+    pixels = values.transpose(2, 1, 0)[:, ::-1]  # (x, y, z) to slices of rows from front to back
+    spacing = tuple(float(x) for x in image.header.get_zooms()[:3])
+    known = len(shape) >= 3 and all(math.isfinite(x) and x > 0 for x in spacing)
+    place = tuple(image.affine.ravel().tolist())
+    if not all(map(math.isfinite, place)):
+        raise MedkitInputError(path, "says that it lies at NaN or infinity", FIX)
+    return checked(path, Scan(pixels, (spacing[2], spacing[1], spacing[0]) if known else None, place=place))
 
 
 def _content(path: Path, budget: int) -> bytes:
