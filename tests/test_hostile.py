@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 from hostile import measure
@@ -144,3 +148,15 @@ def test_the_sound_file_that_harm_starts_from_is_read(file, name):
     measure.put_in(file(name, everything()[name]))
     if not name.endswith("npz"):
         assert kind_of(file(name, everything()[name])) in ("DICOM", "NIfTI", "picture")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("reader", ["DICOM", "NIfTI", "packed", "picture", "arrays"])
+def test_coverage_guided_fuzzing_finds_nothing(reader):
+    """Takes MEDKIT_FUZZ seconds a reader, 300 where it is not set."""
+    pytest.importorskip("atheris")
+    seconds = os.environ.get("MEDKIT_FUZZ", "300")
+    harness = Path(__file__).parent / "hostile" / "fuzz.py"
+    ended = subprocess.run([sys.executable, str(harness), reader, seconds], capture_output=True, text=True, errors="replace")
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    assert int(re.search(r"number_of_executed_units: (\d+)", ended.stderr).group(1)) > 1000
