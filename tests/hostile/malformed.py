@@ -53,6 +53,7 @@ def wrong_dicoms() -> dict[str, bytes]:
         "jpeg-of-another-size.dcm": in_frames(picture(np.zeros((64, 64), np.uint8), "JPEG"), syntax=JPEG, **BITS8),
         "jpeg-cut.dcm": in_frames(picture(GREY, "JPEG")[:-60], syntax=JPEG, **BITS8),
         "jpeg-one-of-two.dcm": in_frames(picture(GREY, "JPEG"), syntax=JPEG, frames=b"2 ", **BITS8),
+        "jpeg-three-of-two.dcm": in_frames(*[picture(GREY, "JPEG")] * 3, syntax=JPEG, frames=b"2 ", **BITS8),
         "rle-five-segments.dcm": in_frames(rle(bytes(20), 5), syntax=RLE, **BITS8), "rle-segment-outside.dcm": in_frames(struct.pack("<16I", 1, 9000, *[0] * 14), syntax=RLE, **BITS8),
         "rle-cut.dcm": in_frames(rle(b"\x0f\1\2"), syntax=RLE, **BITS8), "rle-longer-than-it-says.dcm": in_frames(rle(b"\x81\0" * 2**14), syntax=RLE, **BITS8),
         "nested-900.dcm": head + nested(900) + element(0x7FE00010, b"OW", STORED), "sequence-never-ends.dcm": head + nested(5)[:100],

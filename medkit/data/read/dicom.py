@@ -166,6 +166,8 @@ def _check_frames(path: Path, data) -> None:
             _check_boxes(path, frame)
         try:
             size = None if is_rle else Image.open(io.BytesIO(frame), formats=["JPEG", "JPEG2000"]).size
+        except Image.DecompressionBombError:
+            raise MedkitInputError(path, "holds a frame of too many pixels to be opened safely", FRAME_FIX) from None
         except UnidentifiedImageError:  # of a kind that another decoder may know
             continue
         if size not in (None, (columns, rows)):
@@ -224,7 +226,10 @@ def _stored(path: Path, data) -> np.ndarray:
         pixels = apply_color_lut(pixels, data)
         return pixels[None] if pixels.ndim == 3 else pixels
     frames, colour = _whole(path, data, "NumberOfFrames", 1), _whole(path, data, "SamplesPerPixel") == 3
-    return pixels if frames > 1 else pixels.reshape(1, *pixels.shape[-3 if colour else -2 :])
+    pixels = pixels if frames > 1 else pixels.reshape(1, *pixels.shape[-3 if colour else -2 :])
+    if len(pixels) != frames:
+        raise MedkitInputError(path, f"holds {len(pixels)} frames, its header says {frames}", FIX)
+    return pixels
 
 
 def _meant(path: Path, data, stored: np.ndarray) -> tuple[np.ndarray, str]:
