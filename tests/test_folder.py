@@ -171,7 +171,7 @@ def spoil_nan(tree):
         (spoil_missing_mask, r"benign \(3\).png has no mask while others of its class have one; add"),
         (spoil_beside, "stray.png lies beside the class folders; move it"),
         (spoil_twin_name, r"normal \(1\).png and normal \(1\).jpg share one name; rename"),
-        (spoil_pages, "pages.tif holds 2 pictures; save each on its own"),
+        (spoil_pages, "pages.tif holds several pictures; save each on its own"),
         (spoil_nan, "nan.tif holds NaN or infinite values"),
     ],
 )

@@ -238,11 +238,7 @@ def test_a_file_fits_in_a_head_can_fail():
     assert not overlong("def f():\n    '''" + "said\n" * 40 + "'''\n" + "    x = 1\n" * 45)
 
 
-FORBIDDEN = {
-    r"\bpickle\b|\bjoblib\b|allow_pickle=True": "loads code with data",
-    r"(?<!\.)\b(eval|exec)\(": "runs text",
-    r"shell=True|extractall\(": "trusts text or archives",
-    r"(?<!safetensors\.)torch\.load\((?!.*weights_only=True)": "loads code with weights",
+FORBIDDEN = {  # what could run a file's content: test_hostile_code
     r"\btime\.time\(\)": "is no clock for durations",
     r"np\.random\.(?!default_rng|Generator)|torch\.seed\(|torch\.rand\w*\((?!.*generator)": "draws from a global generator",
     r"warnings\.warn\(": "warns and carries on",
@@ -263,7 +259,7 @@ def test_nothing_dangerous(path):
 
 
 @pytest.mark.parametrize(
-    "line", ["np.load(f, allow_pickle=True)", "torch.load(f)", "time.time()", "torch.randn(3)", "np.random.rand()"]
+    "line", ["time.time()", "torch.randn(3)", "np.random.rand()", "warnings.warn('so')"]
 )
 def test_nothing_dangerous_can_fail(line):
     assert forbidden(line)

@@ -70,10 +70,14 @@ def _item(root: Path, entry: dict) -> Item:
 
 def _inside(root: Path, named: str) -> Path:
     """Return a listed file; one that lies outside the folder, or isn't there, is an error."""
-    path = (root / named).resolve()
+    try:
+        path = (root / named).resolve()
+        there = path.is_file()
+    except (ValueError, OSError, RuntimeError):  # NUL in it, too long, or links in a circle
+        raise MedkitInputError(root / LIST, "lists a file whose name is none", "correct the path in it") from None
     if not path.is_relative_to(root.resolve()):
         raise MedkitInputError(root / LIST, "lists a file outside its folder", "correct the path in it")
-    if not path.is_file():
+    if not there:
         raise MedkitInputError(path, "is listed in dataset.json and is not there", "get the folder again")
     return path
 
@@ -81,6 +85,6 @@ def _inside(root: Path, named: str) -> Path:
 def _labels(root: Path, listed: dict) -> list[int]:
     try:
         numbers = [int(number) for number in listed["labels"]]
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise MedkitInputError(root / LIST, 'has no "labels" by number', "get the task's folder again") from None
     return numbers

@@ -27,6 +27,8 @@ def read_npz(path: Path, budget: int = BUDGET) -> dict[str, np.ndarray]:
         members = archive.infolist()
         if not 0 < len(members) <= MOST or len({member.filename for member in members}) < len(members):
             raise MedkitInputError(path, f"holds {len(members)} arrays, or two of one name", FIX)
+        if not all(member.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for member in members):
+            raise MedkitInputError(path, "is packed in a way that NumPy does not write", FIX)  # and that knows no limit
         check_budget(path, sum(member.file_size for member in members), 1, budget)
         return {member.filename.removesuffix(".npy"): _array(path, archive, member) for member in members}
 

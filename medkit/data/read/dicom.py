@@ -13,20 +13,25 @@ import io
 import logging
 import math
 import secrets
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from PIL import Image, UnidentifiedImageError
 
 from medkit._check import MedkitInputError
-from medkit.data.read.scan import BUDGET, GREY, HU, Scan, check_budget, checked, door, inflate
+from medkit.data.read.scan import BUDGET, GREY, HEADER, HU, Scan, check_budget, checked, door, inflate
 
 DEFLATED = "1.2.840.10008.1.2.1.99"  # the transfer syntax whose whole data set is packed
-EXPLICIT = "1.2.840.10008.1.2.1"  # what it is once it is unpacked
+EXPLICIT, IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"  # what it is once it is unpacked, or without the preamble
 MODALITIES = {"CT": "CT", "MR": "MRI", "US": "ultrasound", "CR": "X-ray", "DX": "X-ray", "MG": "X-ray"}
 FIX = "export it again from the viewer or the archive that it came from"
-INFLATED = 64 * 2**20  # bytes that a deflated data set may have
+STEPS, ITEMS = 30_000, 10_000  # reads that a header may take, and items in sequences that it may have
+UNDEFINED = 0xFFFFFFFF  # the length of what ends with a mark
+JP2 = b"\0\0\0\x0cjP  "  # the first bytes of JPEG 2000 in boxes
+FRAME_FIX = "export it again, uncompressed"
 
 
 def read_dicom(path: Path, budget: int = BUDGET) -> Scan:
@@ -42,8 +47,7 @@ def read_dicom(path: Path, budget: int = BUDGET) -> Scan:
             compression that no installed package reads.
     """
     with door(path, "a DICOM file", FIX), silent():
-        data = _dataset(path)
-        _check_header(path, data, budget)
+        data = _dataset(path, budget)
         stored = _stored(path, data)
         pixels, unit = _meant(path, data, stored)
         notes = ("Writing may be burned into the pixels: the file says so.",) if _says_burned_in(data) else ()
@@ -77,48 +81,114 @@ def patient_key(name: object) -> str | None:
     return hmac.digest(_key(), said.encode(), "sha256").hex()[:16] if said else None
 
 
-def _dataset(path: Path):
-    """Return pydicom's data set; pixels are still packed in it. A deflated one is unpacked here, within a limit."""
+class _Counted(io.BytesIO):
+    """A file's bytes, to be read from so many times; unlike a file, it sets no memory aside for a length that lies."""
+
+    left = STEPS
+
+    def read(self, size: int | None = -1) -> bytes:
+        self.left -= 1
+        if self.left < 0:
+            raise OverflowError("too many parts")
+        return super().read(size)
+
+
+def _counted(path: Path, content: bytes) -> _Counted:
+    """Return the bytes as a file; a megabyte of empty items in sequences would cost a gigabyte."""
+    if content.count(b"\xfe\xff\x00\xe0") > ITEMS or content.count(b"\xff\xfe\xe0\x00") > ITEMS:
+        raise MedkitInputError(path, f"has more than {ITEMS:,} items in its sequences", "export its frames one by one")
+    return _Counted(content)
+
+
+def _dataset(path: Path, budget: int):
+    """Return pydicom's data set, its header checked; pixels are still packed in it.
+
+    A deflated one is unpacked here: its beginning, and if that is in order no more than it promises.
+    """
     from pydicom import dcmread
     from pydicom.dataset import FileMetaDataset
-    from pydicom.filereader import read_file_meta_info
+    from pydicom.filereader import read_dataset
     from pydicom.uid import UID
 
-    try:
-        meta = read_file_meta_info(path)
-    except Exception:  # without the preamble there is no such part; dcmread says what it is
-        meta = {}
-    if str(meta.get("TransferSyntaxUID", "")) != DEFLATED:
-        return dcmread(path, force=_looks_like_one(path))
-    start = 128 + 4 + 12 + int(meta.FileMetaInformationGroupLength)
+    if path.stat().st_size > budget + HEADER:
+        raise MedkitInputError(path, f"has more than {budget / 2**20:,.0f} MiB", "export its frames one by one")
     content = path.read_bytes()
-    plain = inflate(path, content[start:], INFLATED, -15)
-    data = dcmread(io.BytesIO(plain), force=True)  # read as explicit VR, little endian
+    file = _Counted(content)
+    file.seek(132 if content[128:132] == b"DICM" else 0)
+    meta = read_dataset(file, False, True, stop_when=lambda tag, *_: tag >> 16 != 2)
+    if str(meta.get("TransferSyntaxUID", "")) != DEFLATED:
+        data = dcmread(_counted(path, content), force=True)
+        _check_header(path, data, budget)
+        if "TransferSyntaxUID" not in meta:  # the pixels then lie as the header does
+            data.file_meta = FileMetaDataset()
+            data.file_meta.TransferSyntaxUID = UID({(True, True): IMPLICIT, (False, True): EXPLICIT}[data.original_encoding])
+        return data
+    packed = content[file.tell() :]
+    beginning = zlib.decompressobj(-15).decompress(packed, HEADER)
+    limit = _check_header(path, dcmread(_counted(path, beginning), force=True, defer_size=HEADER // 8), budget) + HEADER
+    data = dcmread(_counted(path, inflate(path, packed, limit, -15)), force=True)  # read as explicit VR, little endian
     data.file_meta = FileMetaDataset()
     data.file_meta.TransferSyntaxUID = UID(EXPLICIT)
     return data
 
 
-def _looks_like_one(path: Path) -> bool:
-    """Tell whether a file without the letters DICM begins as a DICOM data set does: group 2 or 8, little endian."""
-    with path.open("rb") as file:
-        return file.read(4)[:2] in (b"\x02\x00", b"\x08\x00") and file.read(4) != b""
-
-
-def _check_header(path: Path, data, budget: int) -> None:
+def _check_header(path: Path, data, budget: int) -> int:
+    """Refuse a file by its header; return the bytes of pixels that it promises."""
     if not any(name in data for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
         raise MedkitInputError(path, "holds no image (a report, a directory or a plan?)", "choose image files")
     rows, columns, samples, bits = (_whole(path, data, name) for name in ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated"))
     frames = _whole(path, data, "NumberOfFrames", 1)
     if samples not in (1, 3) or bits not in (1, 8, 16, 32, 64):
         raise MedkitInputError(path, f"has {samples} samples of {bits} bits a pixel", "export it with 1 or 3 of 8 or 16 bits")
-    check_budget(path, rows * columns * samples * frames, max(4, bits // 8), budget)
+    each = max(4, bits // 8)
+    pixels = data.get_item("PixelData")
+    if getattr(pixels, "value", None) is not None and UNDEFINED != getattr(pixels, "length", 0) > len(pixels.value):
+        raise MedkitInputError(path, "ends in the middle of its pixels", "get the file again, it was cut short")
+    check_budget(path, rows * columns * samples * frames, each, budget)
+    return rows * columns * samples * frames * each
+
+
+def _check_frames(path: Path, data) -> None:
+    """Refuse compressed frames that are not of the header's size, before they are unpacked.
+
+    JPEG: by the size that stands in the frame. RLE: packed, a frame is at most a little longer than unpacked.
+    """
+    from pydicom.encaps import generate_frames
+    from pydicom.uid import RLELossless
+
+    rows, columns = _whole(path, data, "Rows"), _whole(path, data, "Columns")
+    unpacked = rows * columns * _whole(path, data, "SamplesPerPixel") * _whole(path, data, "BitsAllocated") // 8
+    is_rle = data.file_meta.TransferSyntaxUID == RLELossless
+    for frame in generate_frames(data.PixelData, number_of_frames=_whole(path, data, "NumberOfFrames", 1)):
+        if is_rle and len(frame) > 1024 + 2 * unpacked:
+            raise MedkitInputError(path, "holds a frame that unpacks to more than its header says", FRAME_FIX)
+        if frame.startswith(JP2):
+            _check_boxes(path, frame)
+        try:
+            size = None if is_rle else Image.open(io.BytesIO(frame), formats=["JPEG", "JPEG2000"]).size
+        except Image.DecompressionBombError:
+            raise MedkitInputError(path, "holds a frame of too many pixels to be opened safely", FRAME_FIX) from None
+        except UnidentifiedImageError:  # of a kind that another decoder may know
+            continue
+        if size not in (None, (columns, rows)):
+            raise MedkitInputError(path, f"holds a frame of {size[0]} × {size[1]} pixels, its header says {columns} × {rows}", FRAME_FIX)
+
+
+def _check_boxes(path: Path, frame: bytes) -> None:
+    """Refuse JPEG 2000 whose parts do not lead to its pixels: pydicom would follow one of no length for ever."""
+    at = 12
+    while at < len(frame) and frame[at + 4 : at + 8] != b"jp2c":
+        length = int.from_bytes(frame[at : at + 4], "big")
+        if length < 8:
+            raise MedkitInputError(path, "holds a frame whose parts have no length", FRAME_FIX)
+        at += length
 
 
 def _whole(path: Path, data, name: str, missing: int = 0) -> int:
     """Return a header's count; what is none is an error that names the field, never its value."""
+    said = data.get(name)
     try:
-        found = int(data.get(name, missing) or missing)
+        found = missing if said is None or said == "" else int(said)
     except (TypeError, ValueError):
         found = -1
     if found <= 0:
@@ -144,6 +214,8 @@ def _stored(path: Path, data) -> np.ndarray:
     from pydicom.pixels import apply_color_lut
 
     syntax = getattr(data.file_meta, "TransferSyntaxUID", None) if hasattr(data, "file_meta") else None
+    if syntax is not None and syntax.is_encapsulated:
+        _check_frames(path, data)
     try:
         pixels = data.pixel_array  # YBR becomes RGB on the way
     except (RuntimeError, NotImplementedError) as error:
@@ -154,7 +226,10 @@ def _stored(path: Path, data) -> np.ndarray:
         pixels = apply_color_lut(pixels, data)
         return pixels[None] if pixels.ndim == 3 else pixels
     frames, colour = _whole(path, data, "NumberOfFrames", 1), _whole(path, data, "SamplesPerPixel") == 3
-    return pixels if frames > 1 else pixels.reshape(1, *pixels.shape[-3 if colour else -2 :])
+    pixels = pixels if frames > 1 else pixels.reshape(1, *pixels.shape[-3 if colour else -2 :])
+    if len(pixels) != frames:
+        raise MedkitInputError(path, f"holds {len(pixels)} frames, its header says {frames}", FIX)
+    return pixels
 
 
 def _meant(path: Path, data, stored: np.ndarray) -> tuple[np.ndarray, str]:

@@ -30,14 +30,16 @@ def read_picture(path: Path) -> Scan:
             with warnings.catch_warnings():
                 warnings.simplefilter("error", Image.DecompressionBombWarning)
                 with Image.open(path, formats=list(KINDS)) as picture:
+                    picture.verify()  # PNG: its sums; nothing is unpacked
+                with Image.open(path, formats=list(KINDS)) as picture:
                     return checked(path, Scan(_pixels(path, picture)[None]))
         except (Image.DecompressionBombWarning, Image.DecompressionBombError):
             raise MedkitInputError(path, "has too many pixels to be opened safely", "make it smaller") from None
 
 
 def _pixels(path: Path, picture: Image.Image) -> np.ndarray:
-    if getattr(picture, "n_frames", 1) > 1:
-        raise MedkitInputError(path, f"holds {picture.n_frames} pictures", "save each on its own")
+    if getattr(picture, "is_animated", False):  # to count them, all would have to be looked at
+        raise MedkitInputError(path, "holds several pictures", "save each on its own")
     check_budget(path, picture.width * picture.height * len(picture.getbands()), 4)
     picture.load()
     picture = ImageOps.exif_transpose(picture)
