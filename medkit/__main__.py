@@ -14,6 +14,7 @@ HELP = """medkit: learn, teach and check deep learning for medical images
 
   python3 -m medkit lab [JupyterLab arguments]     open the notebooks in JupyterLab
   python3 -m medkit test [pytest arguments]        run all tests and notebooks
+  python3 -m medkit check PATH [--html FILE]       look through your own images before training with them
   python3 -m medkit reproduce [arguments]          repeat the paper's comparison, print its tables
   python3 -m medkit ablate [arguments]             the same model with and without each of its parts
   python3 -m medkit multiverse [arguments]         one result under many readings of the paper
@@ -24,6 +25,8 @@ HELP = """medkit: learn, teach and check deep learning for medical images
   python3 -m medkit shift [arguments]              train on all sets but one, test on that one
   python3 -m medkit claims [arguments]             the verdict on each of the paper's claims
   python3 -m medkit teach [arguments]              hand out notebooks, grade them, make a web site
+  python3 -m medkit fetch [SET]                    get a public set of images, checked; without SET: list them
+  python3 -m medkit prepare mri|ct|us FOLDER       turn a published download into what --data reads
   python3 -m medkit doctor                         show what is there and where something is off
   python3 -m medkit COMMAND --help                 more about one command
 
@@ -48,6 +51,11 @@ and say what to do; then the exit code is 1. Lines with ?? are worth knowing."""
 }
 
 EXPERIMENTS = {  # a command, its module, and what its help says before the environment stands
+    "check": """python3 -m medkit check PATH [--html FILE]
+
+Looks through your own images (DICOM, NIfTI, pictures, MedMNIST, Decathlon) before anything is trained with
+them: what is there, twins, masks that do not fit, and every other fault with its file and what to do. The
+exit code is 1 where something stops training.""",
     "reproduce": """python3 -m medkit reproduce [--data mri|ct|us|FOLDER] [arguments]
 
 Trains the models on phantoms, or on the data named, and prints Tables 4-7: the paper's number
@@ -87,6 +95,14 @@ Prints every claim of the paper with its verdict and the records that it rests o
 
 hand-out DEST writes unsolved notebooks for students, solve DEST solved ones; grade FOLDER --out DEST
 gives points and feedback for those that came back; site DEST writes the solved course as web pages.""",
+    "fetch": """python3 -m medkit fetch [SET] [--to FOLDER]
+
+Gets a public set of images from its own address, by https alone, checks it against its published sum and
+unpacks it safely. Without SET it lists them with their licences. A download that broke off goes on.""",
+    "prepare": """python3 -m medkit prepare mri|ct|us FOLDER [--out FOLDER] [--anew]
+
+Turns the download of BRISC 2025 (mri), CT-ICH (ct) or BUSI (us) into the files that --data mri|ct|us
+reads, so that the tables can be repeated. They go where MEDKIT_DATA says.""",
 }
 NOT_YET = "All arguments are shown by the same command once the environment stands."
 

@@ -36,6 +36,7 @@ Panel = Callable[[Axes], None]
 INK = "#7b7b7b"  # 4.2 : 1 on white and 4.5 : 1 on JupyterLab's dark #111
 BLUE, ORANGE = "#3b8bc4", "#d5732b"  # told apart by lightness and, beside it, by line style
 DOTS_PER_INCH = 144
+AS_IS = {"parse_math": False}  # names come from files and folders: a dollar in one is no formula
 
 
 # ---- panels
@@ -97,7 +98,7 @@ def words(text: str, title: str) -> Panel:
     """Return a panel that says why there is no picture in its place."""
 
     def draw(axis: Axes) -> None:
-        axis.text(0.5, 0.5, text, ha="center", va="center", color=INK, fontsize=11, transform=axis.transAxes)
+        axis.text(0.5, 0.5, text, ha="center", va="center", color=INK, fontsize=11, transform=axis.transAxes, **AS_IS)
         axis.set_box_aspect(1)
         axis.set_facecolor("none")
         _frame(axis, title, "")
@@ -117,7 +118,7 @@ def histogram(image: Tensor, title: str, low: float, high: float, label: str, bi
         axis.hist(pixels, bins=bins, color=BLUE, log=True)
         axis.axvline(low, color=ORANGE, linewidth=2, linestyle="--")
         axis.axvline(high, color=ORANGE, linewidth=2, linestyle="-")
-        axis.set_title(title, color=INK, fontsize=11)
+        axis.set_title(title, color=INK, fontsize=11, **AS_IS)
         axis.set_xlabel(f"{label}\ndashed: 0, solid: 1", color=INK, fontsize=9)
         axis.set_ylabel("pixels (log)", color=INK, fontsize=9)
         axis.set_box_aspect(0.8)
@@ -132,12 +133,13 @@ def curve(x: Sequence[float], lines: dict[str, Sequence[float]], title: str, lab
     def draw(axis: Axes) -> None:
         for (name, y), style in zip(lines.items(), ("o-", "s--", "^:", "d-."), strict=False):
             axis.plot(x, y, style, label=name, linewidth=1.8, markersize=4)
-        axis.set_title(title, color=INK, fontsize=11)
-        axis.set_xlabel(label, color=INK, fontsize=9)
+        axis.set_title(title, color=INK, fontsize=11, **AS_IS)
+        axis.set_xlabel(label, color=INK, fontsize=9, **AS_IS)
         axis.set_box_aspect(0.8)
         if list(lines) != [title]:  # below the axis, where it can't hide a line
             place = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2), "ncols": 1 if len(lines) < 3 else 2}
-            axis.legend(**place, frameon=False, labelcolor=INK, fontsize=9)
+            for text in axis.legend(**place, frameon=False, labelcolor=INK, fontsize=9).get_texts():
+                text.set_parse_math(False)
         _plain_axis(axis)
 
     return draw
@@ -256,8 +258,8 @@ def _without_empty_rows(picture: Figure) -> Bbox:
 
 
 def _frame(axis: Axes, title: str, below: str) -> None:
-    axis.set_title(title, color=INK, fontsize=11)
-    axis.set_xlabel(below, color=INK, fontsize=9)
+    axis.set_title(title, color=INK, fontsize=11, **AS_IS)
+    axis.set_xlabel(below, color=INK, fontsize=9, **AS_IS)
     axis.set_xticks([])
     axis.set_yticks([])
     for side in axis.spines.values():

@@ -26,10 +26,10 @@ FLOORS = [
     {"record", "table", "figure"},
     {"experiment", "curves"},
     {"_command", "baseline", "rates", "pretrain", "exercises", "install"},
-    {"reproduce"},
+    {"reproduce", "fetch"},
     {"explain"},
     {"claims"},
-    {"ablate", "multiverse", "deploy", "anomaly", "shift"},
+    {"ablate", "multiverse", "deploy", "anomaly", "shift", "check", "prepare"},
     {"synthesise"},
     {"lesson", "environment"},
     {"widgets", "doctor", "teach"},
@@ -48,6 +48,7 @@ NO_NOTEBOOK = {  # modules that no notebook is about, and why
     "measure": "part of reproduce",
     "multiverse": "shown with the claims",
     "preparation": "part of reproduce",
+    "prepare": "a command, shown with one's own images",
     "presets": "part of reproduce",
     "rates": "part of reproduce",
     "runs": "part of reproduce",
@@ -59,6 +60,7 @@ NO_NOTEBOOK = {  # modules that no notebook is about, and why
     "_files": "two functions, shown nowhere",
     "_interrupt": "part of training",
     "blocks": "shown with the models",
+    "check": "shown in the notebook of your images, to come",
     "checkpoint": "part of training",
     "cost": "shown with the models",
     "data": "every notebook uses it",
@@ -67,6 +69,7 @@ NO_NOTEBOOK = {  # modules that no notebook is about, and why
     "evidence": "part of reproduce",
     "exercises": "every notebook uses it",
     "experiment": "part of reproduce",
+    "fetch": "a command, shown with one's own images",
     "figure": "every notebook uses it",
     "history": "part of training",
     "install": "part of the launcher",
@@ -235,11 +238,7 @@ def test_a_file_fits_in_a_head_can_fail():
     assert not overlong("def f():\n    '''" + "said\n" * 40 + "'''\n" + "    x = 1\n" * 45)
 
 
-FORBIDDEN = {
-    r"\bpickle\b|\bjoblib\b|allow_pickle=True": "loads code with data",
-    r"(?<!\.)\b(eval|exec)\(": "runs text",
-    r"shell=True|extractall\(": "trusts text or archives",
-    r"(?<!safetensors\.)torch\.load\((?!.*weights_only=True)": "loads code with weights",
+FORBIDDEN = {  # what could run a file's content: test_hostile_code
     r"\btime\.time\(\)": "is no clock for durations",
     r"np\.random\.(?!default_rng|Generator)|torch\.seed\(|torch\.rand\w*\((?!.*generator)": "draws from a global generator",
     r"warnings\.warn\(": "warns and carries on",
@@ -260,7 +259,7 @@ def test_nothing_dangerous(path):
 
 
 @pytest.mark.parametrize(
-    "line", ["np.load(f, allow_pickle=True)", "torch.load(f)", "time.time()", "torch.randn(3)", "np.random.rand()"]
+    "line", ["time.time()", "torch.randn(3)", "np.random.rand()", "warnings.warn('so')"]
 )
 def test_nothing_dangerous_can_fail(line):
     assert forbidden(line)

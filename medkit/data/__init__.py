@@ -10,7 +10,7 @@
 | `folder` | real | the reader's own CLASS/image.png |
 | `samples` | library sample | single images from inside installed packages |
 | `container`, `resize`, `where` | | the set and its split by patient; one size; MEDKIT_DATA |
-| `leaks` | | what training and test images must not share |
+| `leaks`, `twins` | | what training and test images must not share; one picture twice in a set |
 
 `from medkit.data.phantom import phantom`: that function has its module's name and is not repeated here.
 """

@@ -13,6 +13,7 @@ import numpy as np
 from medkit._check import MedkitInputError
 
 FETCH = "get the file again and compare its SHA-256 sum"
+MOST_TEXT = 16 * 2**20  # bytes of a JSON file
 
 
 def read_arrays(path: Path, layout: Mapping[str, tuple[str, tuple[int | str, ...]]]) -> dict[str, np.ndarray]:
@@ -46,6 +47,8 @@ def read_arrays(path: Path, layout: Mapping[str, tuple[str, tuple[int | str, ...
 
 
 def _check_array(path: Path, key: str, array: np.ndarray, kind: str, shape: tuple, lengths: dict[str, int]):
+    if not isinstance(array, np.ndarray):
+        raise MedkitInputError(path, f"holds {key} as no array", FETCH)
     got = "str" if array.dtype.kind == "U" else array.dtype.name
     if got != kind:
         raise MedkitInputError(path, f"holds {key} as {got}, not {kind}", FETCH)
@@ -70,10 +73,14 @@ def read_json(path: Path) -> dict:
         MedkitInputError: no such file, or it holds no JSON object.
     """
     try:
+        if path.stat().st_size > MOST_TEXT:
+            raise MedkitInputError(path, f"has more than {MOST_TEXT // 2**20} MiB", FETCH)
         content = json.loads(path.read_text(encoding="utf-8"))
+    except MedkitInputError:
+        raise
     except FileNotFoundError:
         raise MedkitInputError(path, "is missing", "put it beside the .npz files") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise MedkitInputError(path, f"can't be read ({type(error).__name__})", FETCH) from None
     if not isinstance(content, dict):
         raise MedkitInputError(path, f"holds a {type(content).__name__}, not an object", FETCH)
