@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from medkit._check import MedkitInputError
-from medkit.data import ct_masks, folder, leaks, phantom, public, where, worlds
-from medkit.data.container import Split, split_by_group
+from medkit.data import ct_masks, leaks, own, phantom, public, where, worlds
+from medkit.data.container import Split
 from medkit.presets import Preset
 
 SPLIT_SEED = 2  # of phantoms and splits; the phantom was made while looking at test images of 0 and 1
@@ -86,11 +86,7 @@ def _real(name: str, preset: Preset, fold: int, seed: int) -> Split:
 
 
 def _folder(name: str, preset: Preset, seed: int) -> Split:
-    if not Path(name).is_dir():
-        fix = f"give {', '.join((*PHANTOMS, *REAL))} or an existing folder"
+    if not Path(name).exists():
+        fix = f"give {', '.join((*PHANTOMS, *REAL))}, an existing folder or an .npz file"
         raise MedkitInputError(name, "is neither a data set nor a folder", fix)
-    images = folder.image_folder(Path(name), size=preset.size)
-    try:
-        return split_by_group(images, seed=seed)
-    except ValueError as error:
-        raise MedkitInputError(name, "has too few images to split", str(error)) from error
+    return own.own_split(name, preset.size, seed)

@@ -9,7 +9,8 @@ from PIL import Image
 
 from medkit._check import MedkitInputError
 from medkit.data import data_root, image_folder, split_by_group
-from medkit.data.folder import read_grey, read_mask
+from medkit.data.folder import read_grey
+from medkit.data.mask import read_mask
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -163,7 +164,7 @@ def spoil_nan(tree):
         (spoil_empty_root, "root must hold at least 2 class folders, got 0; make CLASS/image.png"),
         (spoil_one_class, "root must hold at least 2 class folders, got 1"),
         (spoil_empty_class, "zebra holds no image .*; add images or remove the folder"),
-        (spoil_png, r"normal \(1\).png can't be read as an image \(UnidentifiedImageError\); open it"),
+        (spoil_png, r"normal \(1\).png is of no kind that medkit reads; give DICOM, NIfTI, PNG"),
         (spoil_cut, r"normal \(1\).png can't be read as an image"),
         (spoil_mask_size, r"benign \(1\)_mask.png has 30 × 30 pixels, its image 40 × 40; save both"),
         (spoil_orphan, r"benign \(3\)_mask.png is a mask without its image in benign; add benign \(3\).png"),

@@ -16,6 +16,7 @@ from torch import Tensor
 
 Tier = Literal["real", "library sample", "phantom"]
 TIERS: tuple[Tier, ...] = ("real", "library sample", "phantom")
+TENSORS = ("image", "label", "mask", "group", "scored", "spacing")
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class ImageSet:
         notes: sentences that belong under every table made from this set.
         window: level and width in HU of the usual CT window for what is sought, where all images are in
             Hounsfield units; whoever prepares them applies it (`medkit.normalise.ct_window`). Else None.
+        spacing: (N, 2) float32, millimetres between rows and columns; NaN where unknown, None where for all.
     """
 
     title: str
@@ -55,6 +57,7 @@ class ImageSet:
     scored: Tensor | None = None
     notes: tuple[str, ...] = ()
     window: tuple[float, float] | None = None
+    spacing: Tensor | None = None
 
     def __post_init__(self):
         if self.scored is None:
@@ -63,6 +66,8 @@ class ImageSet:
         wanted = {"label": (n,), "group": (n,), "scored": (n,)}
         if self.mask is not None:
             wanted["mask"] = (n, 1, *self.image.shape[-2:])
+        if self.spacing is not None:
+            wanted["spacing"] = (n, 2)
         for field, shape in wanted.items():
             got = tuple(getattr(self, field).shape)
             if got != shape:
@@ -95,7 +100,7 @@ class ImageSet:
         index = index.to(self.label.device)
         picked = {
             field: None if getattr(self, field) is None else getattr(self, field)[index]
-            for field in ("image", "label", "mask", "group", "scored")
+            for field in TENSORS
         }
         return dataclasses.replace(self, **picked, name=tuple(self.name[i] for i in index.tolist()))
 
@@ -103,7 +108,7 @@ class ImageSet:
         """Return the set with all its tensors on `device`."""
         moved = {
             field: None if getattr(self, field) is None else getattr(self, field).to(device)
-            for field in ("image", "label", "mask", "group", "scored")
+            for field in TENSORS
         }
         return dataclasses.replace(self, **moved)
 

@@ -5,102 +5,68 @@
       malignant/  c.png   c_mask.png
       normal/     d.png
 
-Read with Pillow, which matplotlib and scikit-image bring along.
+DICOM and NIfTI files may stand in the place of pictures; a file of several slices gives as many images.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import re
-import warnings
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import torch
-from PIL import Image, ImageOps
+from tqdm.auto import tqdm
 
 from medkit._check import MedkitInputError
 from medkit.data.container import ImageSet
-from medkit.data.resize import resize_image, resize_mask
+from medkit.data.read import grey, read
+from medkit.data.stack import Item, stack
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm", ".dicom", ".nii", ".nii.gz")
+PICTURES = SUFFIXES[:6]
 MASK_NAME = re.compile(r"(?P<image>.+)_mask(_\d+)?", re.IGNORECASE)
-LUMINANCE = np.array((0.299, 0.587, 0.114), dtype=np.float32)  # ITU-R BT.601, red green blue
-
-
-def _pixels(path: Path) -> np.ndarray:
-    """Return the file's own numbers: (H, W) or (H, W, 3) float32, turned as its EXIF tag says."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as picture:
-                if getattr(picture, "n_frames", 1) > 1:
-                    many = f"holds {picture.n_frames} pictures"
-                    raise MedkitInputError(path, many, "save each on its own")
-                picture.load()
-                picture = ImageOps.exif_transpose(picture)
-                if picture.mode in ("LA", "La"):
-                    picture = picture.convert("L")
-                elif picture.mode not in ("1", "L", "F", "RGB") and picture.mode[0] != "I":
-                    picture = picture.convert("RGB")  # palettes, CMYK, YCbCr; no transparency
-                white = 255 if picture.mode == "1" else 1
-                pixels = np.array(picture, dtype=np.float32) * white
-    except MedkitInputError:
-        raise
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-        raise MedkitInputError(path, "has too many pixels to be opened safely", "make it smaller") from None
-    except Exception as error:  # decoders raise almost anything on damaged files
-        what = f"can't be read as an image ({type(error).__name__})"
-        raise MedkitInputError(path, what, "open it in a viewer and save it again") from None
-    if not np.isfinite(pixels).all():
-        raise MedkitInputError(path, "holds NaN or infinite values", "replace them and save it again")
-    return pixels
 
 
 def read_grey(path: str | Path) -> np.ndarray:
-    """Return an image file as grey values, (H, W) float32 in the file's own range.
+    """Return a picture as grey values, (H, W) float32 in the file's own range; see `medkit.data.read`.
 
-    8 bits give 0 ... 255 and 16 bits 0 ... 65535, nothing is clipped (Pillow's `convert("L")` clips
-    16 bits to white); floats stay as they are. Colour: 0.299 R + 0.587 G + 0.114 B, not rounded.
-    Transparency is dropped. Of colour images with 16 bits a channel Pillow reads the upper 8.
+    8 bits give 0 ... 255 and 16 bits 0 ... 65535, nothing is clipped. Colour: 0.299 R + 0.587 G + 0.114 B.
 
     Raises:
-        MedkitInputError: no readable image, several pictures in one file, or values not finite.
+        MedkitInputError: no readable image, or several pictures in one file.
     """
-    pixels = _pixels(Path(path))
-    return pixels if pixels.ndim == 2 else pixels @ LUMINANCE
+    scan = read(path)
+    if len(scan.pixels) > 1:
+        raise MedkitInputError(path, f"holds {len(scan.pixels)} slices", "give a single picture")
+    return grey(scan.pixels)[0]
 
 
-def read_mask(path: str | Path) -> np.ndarray:
-    """Return a mask file as (H, W) bool. Any mode; 0 is outside, 255 or 1 inside.
+def is_image_name(path: Path) -> bool:
+    """Tell whether a file's name ends as an image's does and it is not hidden."""
+    return path.name.lower().endswith(SUFFIXES) and not path.name.startswith(".")
 
-    Values between (a lossy file) are cut at 128.
 
-    Raises:
-        MedkitInputError: unreadable, or the highest value lies in 2 ... 127 or above 255, which is
-            a map of several labels or no mask at all.
+def stem_of(path: Path) -> str:
+    """Return a file's name without what it ends in.
+
+    >>> stem_of(Path("scans/b17.nii.gz")), stem_of(Path("scan 1.2.png"))
+    ('b17', 'scan 1.2')
     """
-    pixels = read_grey(path)
-    highest = float(pixels.max())
-    if highest > 255.5 or 1 < highest < 127.5 or pixels.min() < 0:
-        raise MedkitInputError(
-            path, f"is no mask: its highest value is {highest:g}", "save it with 0 outside and 255 inside"
-        )
-    return pixels >= (127.5 if highest > 1 else 0.5)
+    return path.stem.removesuffix(".nii") if path.name.lower().endswith(".nii.gz") else path.stem
 
 
 def _list_class(folder: Path) -> tuple[list[Path], dict[Path, list[Path]]]:
     """Return the images of a class folder and, for each, its mask files; both sorted by name."""
-    files = sorted(p for p in folder.iterdir() if not p.name.startswith(".") and p.suffix.lower() in SUFFIXES)
-    is_mask = {p: MASK_NAME.fullmatch(p.stem) for p in files}
+    files = sorted(p for p in folder.iterdir() if is_image_name(p))
+    is_mask = {p: MASK_NAME.fullmatch(stem_of(p)) for p in files}
     images = [p for p in files if not is_mask[p]]
     by_name: dict[str, Path] = {}
     for path in images:
-        if path.stem.lower() in by_name:
-            raise MedkitInputError(
-                path, f"and {by_name[path.stem.lower()].name} share one name", "rename one of them"
-            )
-        by_name[path.stem.lower()] = path
+        twin = by_name.setdefault(stem_of(path).lower(), path)
+        if twin is not path:
+            raise MedkitInputError(path, f"and {twin.name} share one name", "rename one of them")
     masks: dict[Path, list[Path]] = {path: [] for path in images}
     for path, match in is_mask.items():
         if match:
@@ -118,7 +84,7 @@ def _class_folders(root: Path) -> list[Path]:
     if not root.is_dir():
         raise MedkitInputError(root, "is no folder", "give the folder that holds one folder a class")
     for path in sorted(root.iterdir()):
-        if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith("."):
+        if is_image_name(path) and path.is_file():
             raise MedkitInputError(path, "lies beside the class folders", "move it into its class's folder")
     folders = sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith((".", "__")))
     if len(folders) < 2:
@@ -143,34 +109,17 @@ def _find(root: Path) -> tuple[list[str], list[tuple[int, Path, list[Path]]], li
         if with_mask and len(with_mask) < len(images):
             path = next(path for path in images if not masks[path])
             bare_image = "has no mask while others of its class have one"
-            raise MedkitInputError(path, bare_image, f"add {path.stem}_mask.png, all black if empty")
+            raise MedkitInputError(path, bare_image, f"add {stem_of(path)}_mask{path.name[len(stem_of(path)) :]}, all black if empty")
         classes.append(folder.name)
         found += [(label, path, masks[path]) for path in images]
         bare += [] if with_mask else [folder.name]
     return classes, found, bare
 
 
-def _read_one(path: Path, masks: list[Path], size: int) -> tuple[torch.Tensor, torch.Tensor, bool]:
-    """Return the resized image and mask, and whether the image is square."""
-    grey = read_grey(path)
-    mask = np.zeros(grey.shape, dtype=bool)
-    for mask_path in masks:
-        part = read_mask(mask_path)
-        if part.shape != grey.shape:
-            raise MedkitInputError(
-                mask_path,
-                f"has {part.shape[1]} × {part.shape[0]} pixels, its image {grey.shape[1]} × {grey.shape[0]}",
-                "save both in one size",
-            )
-        mask |= part
-    square = grey.shape[0] == grey.shape[1]
-    return resize_image(torch.from_numpy(grey), size), resize_mask(torch.from_numpy(mask), size), square
-
-
-def image_folder(path: str | Path, size: int = 64) -> ImageSet:
+def image_folder(path: str | Path, size: int = 64, progress: Callable | None = tqdm) -> ImageSet:
     """Load a folder of images in the layout CLASS/image.png, with optional masks.
 
-    Suffixes: png, jpg, jpeg, tif, tiff, bmp, small or capital. Masks lie beside their image as
+    Suffixes: png, jpg, jpeg, tif, tiff, bmp, dcm, nii, nii.gz, small or capital. Masks lie beside their image as
     image_mask.png, image_mask_1.png ...; several are one mask together (OR), as in BUSI. Files with
     other suffixes and hidden files are passed over. Either every image of a class has a mask or none:
     a class without any counts as «nothing to find», with empty masks, and a note says how many
@@ -181,32 +130,24 @@ def image_folder(path: str | Path, size: int = 64) -> ImageSet:
     not square are stretched, which a note counts.
 
     Args:
-        path: the folder. size: pixels along each side.
+        path: the folder. size: pixels along each side. progress: such as tqdm; None for none.
 
     Returns:
-        Grey values in the files' own range (`read_grey`), classes in the order of their names.
-        Nobody tells which images show one patient: unit "image, patients unknown".
+        Grey values in the files' own range or in HU, classes in the order of their names. Slices of one
+        volume, and DICOM files of one patient, share a group; pictures do not say whom they show: unit
+        "image, patients unknown".
 
     Raises:
         MedkitInputError: names the file and the fix; no set is made from a part of the folder.
     """
     root = Path(path)
     classes, found, bare = _find(root)
-    image, mask, square = zip(*(_read_one(file, masks, size) for _, file, masks in found))
+    items = [Item(label, file, masks, f"{file.parent.name}/{file.name}") for label, file, masks in found]
     has_masks = len(bare) < len(classes)
-    notes = ["Patients unknown: images of one patient may stand on both sides of a split."]
-    stretched = len(square) - sum(square)
-    if stretched:
-        notes.append(f"{stretched} of {len(square)} images are not square and were stretched.")
-    if has_masks and bare:
-        counts = Counter(classes[label] for label, _, _ in found)
-        listed = ", ".join(f"{name} ({counts[name]} images)" for name in bare)
-        notes.append(f"No mask files in {listed}: taken as nothing to find.")
-    return ImageSet(
-        title=f"folder {root.resolve().name}", tier="real", modality="unknown",
-        image=torch.stack(image)[:, None], mask=torch.stack(mask)[:, None] if has_masks else None,
-        label=torch.tensor([label for label, _, _ in found]), classes=tuple(classes),
-        group=torch.arange(len(found)), unit="image, patients unknown",
-        name=tuple(f"{file.parent.name}/{file.name}" for _, file, _ in found),
-        source="a folder of your own", notes=tuple(notes),
-    )  # fmt: skip
+    title = f"folder {root.resolve().name}"
+    data = stack(items, classes, size, masks=has_masks, title=title, source="a folder of your own", progress=progress)
+    if not (has_masks and bare):
+        return data
+    counts = Counter(classes[label] for label, _, _ in found)
+    listed = ", ".join(f"{name} ({counts[name]} images)" for name in bare)
+    return dataclasses.replace(data, notes=(*data.notes, f"No mask files in {listed}: taken as nothing to find."))
