@@ -133,8 +133,8 @@ ONE_PATIENT = RepairFunction(
 
 def mask_panels() -> dict[str, tuple[Tensor, Tensor]]:
     """Return for each panel of 19.4 the image (64, 64) and a mask (64, 64) bool: once right, three times not."""
-    data = phantom(12, 64, "MRI", difficulty=0.0, seed=5)
-    number = 8
+    data = phantom(24, 64, "MRI", difficulty=0.5, seed=5)
+    number = 23
     image, mask = data.image[number, 0], data.mask[number, 0]
     return {"a": (image, mask.T), "b": (image, mask.flip(1)), "c": (image, mask.roll((6, 5), (0, 1))), "d": (image, mask)}
 
