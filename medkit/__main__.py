@@ -14,6 +14,7 @@ HELP = """medkit: learn, teach and check deep learning for medical images
 
   python3 -m medkit lab [JupyterLab arguments]     open the notebooks in JupyterLab
   python3 -m medkit test [pytest arguments]        run all tests and notebooks
+  python3 -m medkit check PATH [--html FILE]       look through your own images before training with them
   python3 -m medkit reproduce [arguments]          repeat the paper's comparison, print its tables
   python3 -m medkit ablate [arguments]             the same model with and without each of its parts
   python3 -m medkit multiverse [arguments]         one result under many readings of the paper
@@ -48,6 +49,11 @@ and say what to do; then the exit code is 1. Lines with ?? are worth knowing."""
 }
 
 EXPERIMENTS = {  # a command, its module, and what its help says before the environment stands
+    "check": """python3 -m medkit check PATH [--html FILE]
+
+Looks through your own images (DICOM, NIfTI, pictures, MedMNIST, Decathlon) before anything is trained with
+them: what is there, twins, masks that do not fit, and every other fault with its file and what to do. The
+exit code is 1 where something stops training.""",
     "reproduce": """python3 -m medkit reproduce [--data mri|ct|us|FOLDER] [arguments]
 
 Trains the models on phantoms, or on the data named, and prints Tables 4-7: the paper's number

@@ -86,7 +86,7 @@ def test_help_never_waits_for_a_download(tmp_path):
 
 def test_wrong_words_are_one_sentence(capsys):
     assert launcher.main(["lap"]) == 1
-    assert "must be lab, test, doctor, reproduce, ablate, multiverse, anomaly, deploy, explain, synthesise, shift, claims, teach, got 'lap'" in capsys.readouterr().err
+    assert "must be lab, test, doctor, check, reproduce, ablate, multiverse, anomaly, deploy, explain, synthesise, shift, claims, teach, got 'lap'" in capsys.readouterr().err
     assert launcher.main(["doctor", "--fix"]) == 1
     assert "doctor takes no arguments, got --fix" in capsys.readouterr().err
 

@@ -1,0 +1,39 @@
+"""The command: a report on stdout, and as a page where one is asked for."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from medkit import _command
+from medkit._check import MedkitInputError
+from medkit._files import write_whole
+from medkit.check.report import Report, check_images
+from medkit.check.show import as_text, html_page
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """Read the command line."""
+    said = "Look through your own images before anything is trained with them: every fault, its file, and what to do."
+    parser = argparse.ArgumentParser(prog="python3 -m medkit check", description=said, epilog="Exit code: 0 all may go on, 1 something stops training, 2 nothing to look at.")
+    parser.add_argument("path", type=Path, help="CLASS/image.png, a Decathlon folder, a MedMNIST .npz, or a folder of DICOM or NIfTI files")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write the report with thumbnails there, too")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str]) -> int:
+    """Run `python3 -m medkit check`; return 0, 1 where something stops training, or 2 where nothing could be checked."""
+    chosen, made = parse(arguments), []
+    code = _command.run(lambda: made.append(_run(chosen)))
+    return code or int(made[0].stops)
+
+
+def _run(chosen: argparse.Namespace) -> Report:
+    report = check_images(chosen.path)
+    print(as_text(report), flush=True)
+    if chosen.html:
+        try:
+            write_whole(chosen.html, html_page(report))
+        except OSError as error:
+            raise MedkitInputError(chosen.html, f"can't be written ({type(error).__name__})", "give another file after --html") from None
+    return report

@@ -1,0 +1,245 @@
+"""What the numbers of all files together say: faults that no single file shows.
+
+| kind | from |
+|---|---|
+| same bytes, near twin, augmented copy | two files that hold one picture; with two classes or sides, it says so |
+| follow-up | names of one patient, though nothing else keeps the files together |
+| empty mask, mask of everything | of a file's pixels none, or more than `ALL` |
+| constant image, two values alone | an image that shows nothing, or is a mask |
+| clipped | more than `CLIPPED` of the pixels have the highest value |
+| 8 bits in 16, another scale | grey values of a `SCALE`th or `SCALE` times of what is usual here |
+| odd size, colour | unlike most other files |
+| mixed units, several modalities | HU beside grey levels, CT beside MRI |
+| burned-in text | the file says that writing stands in its pixels |
+| few patients, class imbalance | of a class |
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter, defaultdict
+
+import torch
+
+from medkit.check.listing import Fault, Listing
+from medkit.check.looking import Look
+from medkit.data.container import ImageSet
+from medkit.data.leaks import patient_in
+from medkit.data.read import HU
+from medkit.data.twins import find_twins
+
+CLIPPED = 0.05
+ALL = 0.95
+SCALE = 16
+ODD = 3  # times as high or wide as usual, or a third of it
+UNEVEN = 10  # times as many images in one class as in another
+KEEP_ONE = "keep one of both; if both must stay, give their patient one DICOM PatientID, or split by hand"
+
+
+def judge(found: Listing, looks: list[Look], alike: float) -> list[Fault]:
+    """Return what is off among files that could be read, without what `found` holds already.
+
+    Args:
+        alike: likeness from which two images are one picture, as `bar` says.
+    """
+    if not looks:
+        return []
+    groups = groups_of(looks)
+    faults = _folded([fault for look in looks for fault in _alone(look)], len(looks), found)
+    for rule in (_masks, _units, _modalities, _scales, _sizes, _colours):
+        faults += rule(found, looks)
+    return [*faults, *_twins(found, looks, groups, alike), *_follow_ups(looks, groups), *_classes(found, looks, groups)]
+
+
+def groups_of(looks: list[Look]) -> list[int]:
+    """Return a number for each file: files of one patient share one, as far as files say who it is."""
+    keys = [look.patient or number for number, look in enumerate(looks)]
+    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    return [numbers[key] for key in keys]
+
+
+# ---- files alone
+
+
+def _alone(look: Look) -> list[Fault]:
+    def fault(kind: str, what: str, fix: str) -> Fault:
+        return Fault(kind, look.entry.name, what, fix, False)
+
+    found = []
+    if look.values == 1:
+        found.append(fault("constant image", f"has one grey value alone, {look.low:g}", "take it out, or export it again"))
+    elif look.values == 2:
+        found.append(fault("two values alone", f"holds {look.low:g} and {look.high:g} alone, as a mask does", "look at it; name a mask IMAGE_mask"))
+    elif look.at_top > CLIPPED:
+        found.append(fault("clipped", f"has {look.at_top:.0%} of its pixels at its highest value, {look.high:g}", "export it with a wider window"))
+    if look.deep and look.values > 1 and look.high <= 255:
+        found.append(fault("8 bits in 16", "is stored in 16 bits and uses 8", "export it in 8 bits, or with its full range"))
+    if look.burned_in:
+        found.append(fault("burned-in text", "says that writing is burned into its pixels", "look for names and dates; cover them or take it out"))
+    return found
+
+
+def _folded(faults: list[Fault], count: int, found: Listing, most: float = 0.5) -> list[Fault]:
+    """Return the faults; what is true of more than a share `most` of all files is said once, of the folder."""
+    by_kind: dict[str, list[Fault]] = defaultdict(list)
+    for fault in faults:
+        by_kind[fault.kind].append(fault)
+    kept = []
+    for kind, some in by_kind.items():
+        if len(some) > max(3, count * most):
+            kept.append(Fault(kind, found.root.name, f"has {len(some)} such files of {count}; {some[0].name} {some[0].what}", some[0].fix, False))
+        else:
+            kept += some
+    return kept
+
+
+def _masks(found: Listing, looks: list[Look]) -> list[Fault]:
+    """Empty masks, where others of the class have something in theirs, and masks that leave nothing out."""
+    with_some = {look.entry.label for look in looks if look.inside > 0}
+    faults = []
+    for look in looks:
+        if look.inside == 0 and look.entry.label in with_some:
+            faults.append(Fault("empty mask", look.entry.name, "has an empty mask", "right if nothing is to be found in it; else draw it again", False))
+        elif look.inside > ALL:
+            faults.append(Fault("mask of everything", look.entry.name, f"has a mask of {look.inside:.0%} of its pixels", "turn it round: 0 outside, 255 inside", False))
+    return faults
+
+
+# ---- files among others
+
+
+def _units(found: Listing, looks: list[Look]) -> list[Fault]:
+    kinds = Counter("Hounsfield units" if look.unit == HU else "grey levels" for look in looks)
+    if len(kinds) < 2:
+        return []
+    (usual, _), (rare, count) = kinds.most_common()
+    odd = next(look for look in looks if (look.unit == HU) == (rare == "Hounsfield units"))
+    few = f"is in {rare}, as {count} of {len(looks)} files are; the others are in {usual}"
+    return [Fault("mixed units", odd.entry.name, few, "keep both kinds in folders of their own")]
+
+
+def _modalities(found: Listing, looks: list[Look]) -> list[Fault]:
+    counts = Counter(look.modality for look in looks if look.modality != "unknown")
+    if len(counts) < 2:
+        return []
+    (usual, _), *others = counts.most_common()
+    return [
+        Fault("several modalities", next(look.entry.name for look in looks if look.modality == name),
+              f"is {name}, as {count} of {len(looks)} files are, beside {usual}", "keep each kind in a folder of its own", False)
+        for name, count in others
+    ]  # fmt: skip
+
+
+def _scales(found: Listing, looks: list[Look]) -> list[Fault]:
+    some = [look for look in looks if look.values > 2 and not (look.deep and look.high <= 255)]
+    usual = statistics.median(look.high - look.low for look in some) if some else 1.0
+    said = "normalise each image on its own, by percentiles or z-score"
+    faults = [
+        Fault("another scale", look.entry.name, f"spans {look.high - look.low:g} grey values, the others about {usual:g}", said, False)
+        for look in some
+        if not usual / SCALE < look.high - look.low < usual * SCALE
+    ]
+    return _folded(faults, len(looks), found, 0.1)  # where scales are many, none is usual
+
+
+def _sizes(found: Listing, looks: list[Look]) -> list[Fault]:
+    usual = [statistics.median(look.size[axis] for look in looks) for axis in (1, 2)]
+    return [
+        Fault("odd size", look.entry.name, f"has {look.size[2]} × {look.size[1]} pixels, the others about {usual[1]:g} × {usual[0]:g}",
+              "look whether it is the image, and not a thumbnail or a page", False)
+        for look in looks
+        if any(not one / ODD < side < one * ODD for side, one in zip(look.size[1:], usual))
+    ]  # fmt: skip
+
+
+def _colours(found: Listing, looks: list[Look]) -> list[Fault]:
+    odd = [look for look in looks if look.colour]
+    if len(odd) > len(looks) / 2:
+        return []
+    fix = "it becomes grey; look whether it is a Doppler image, a screenshot or marked by hand"
+    return [Fault("colour", look.entry.name, "is in colour, most others are grey", fix, False) for look in odd]
+
+
+# ---- pairs
+
+
+def as_set(found: Listing, looks: list[Look], groups: list[int]) -> ImageSet:
+    """Return the thumbnails as one set, (N, 1, SIDE, SIDE) in 0 ... 255; they have no classes."""
+    kinds = {look.modality for look in looks} - {"unknown"}
+    modality = kinds.pop() if len(kinds) == 1 and found.modality == "unknown" else found.modality
+    return ImageSet(
+        "thumbnails", "real", modality, torch.stack([look.thumb for look in looks])[:, None].float(),
+        torch.zeros(len(looks), dtype=torch.int64), ("any",), None, torch.tensor(groups), "image, patients unknown",
+        tuple(look.entry.name for look in looks), "your own files",
+    )  # fmt: skip
+
+
+def _twins(found: Listing, looks: list[Look], groups: list[int], alike: float) -> list[Fault]:
+    first: dict[bytes, int] = {}
+    same = [(first.setdefault(look.digest, number), number) for number, look in enumerate(looks)]
+    same = [(i, j) for i, j in same if i != j]
+    original = {number: first[look.digest] for number, look in enumerate(looks)}
+    faults = [_pair(found, "same bytes", looks[i], looks[j], "holds the same bytes as") for i, j in same]
+    for twin in find_twins(as_set(found, looks, groups), alike):
+        if original[twin.i] == twin.i and original[twin.j] == twin.j:  # else it has been named as a copy
+            kind = twin.kind.split(",")[0]
+            what = f"shows the same picture (likeness {twin.likeness:.3f}{twin.kind.removeprefix(kind)}) as"
+            faults.append(_pair(found, kind, looks[twin.i], looks[twin.j], what))
+    return faults
+
+
+def _pair(found: Listing, kind: str, one: Look, other: Look, what: str) -> Fault:
+    said = f"{what} {one.entry.name}"
+    if one.side != other.side:
+        said += f": a leak from {one.side} into {other.side}"
+    if one.entry.label != other.entry.label:
+        classes = found.classes[other.entry.label], found.classes[one.entry.label]
+        said += f", and one is called {classes[0]}, the other {classes[1]}"
+    return Fault(kind, other.entry.name, said, KEEP_ONE, False, (one.entry.name, other.entry.name))
+
+
+def _follow_ups(looks: list[Look], groups: list[int]) -> list[Fault]:
+    """One fault for each patient that names tell of and whose files may stand on two sides."""
+    by_patient: dict[str, list[int]] = defaultdict(list)
+    for number, look in enumerate(looks):
+        if not look.side and (patient := patient_in(look.entry.name)):
+            by_patient[patient].append(number)
+    return [
+        Fault("follow-up", looks[some[-1]].entry.name, f"and {looks[some[0]].entry.name} are one patient's by their names ({len(some)} files)",
+              "split by hand, so that a patient stands on one side", False)
+        for some in by_patient.values()
+        if len({groups[k] for k in some}) > 1
+    ]  # fmt: skip
+
+
+# ---- classes
+
+
+def votes_of(found: Listing, looks: list[Look], groups: list[int]) -> dict[int, Counter]:
+    """Return for each group how many images it has of each class; slices count as images."""
+    votes: dict[int, Counter] = defaultdict(Counter)
+    for look, group in zip(looks, groups):
+        votes[group].update({1: look.marked, 0: look.size[0] - look.marked} if found.by_mask else {look.entry.label: look.size[0]})
+    return votes
+
+
+def _classes(found: Listing, looks: list[Look], groups: list[int]) -> list[Fault]:
+    votes, name = votes_of(found, looks, groups), found.root.name
+    images = sum(votes.values(), Counter())
+    patients = Counter(max(range(len(found.classes)), key=lambda k: (vote[k], -k)) for vote in votes.values())
+    faults = []
+    if not any(look.side for look in looks) and not max(patients.values()) >= 3:
+        few = f"has no class with three groups or more (patients, or images where those are unknown), {len(votes)} in all"
+        faults.append(Fault("few patients", name, few, "add images of other patients"))
+    elif not found.by_mask and not any(look.side for look in looks):
+        faults += [
+            Fault("few patients", found.classes[k], f"has {count} groups: it can't stand on all three sides of a split", "add images of other patients", False)
+            for k, count in sorted(patients.items())
+            if count < 3
+        ]
+    there = {k: images[k] for k in range(len(found.classes)) if images[k]}
+    most, least = max(there, key=there.get), min(there, key=there.get)
+    if there[most] >= UNEVEN * there[least]:
+        what = f"has {there[least]} images, {found.classes[most]} {there[most]}"
+        faults.append(Fault("class imbalance", found.classes[least], what, "read balanced accuracy and F1, not accuracy; weight the classes", False))
+    return faults

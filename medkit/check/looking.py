@@ -1,0 +1,157 @@
+"""One pass over the files: each is read once, and of each a thumbnail and a few numbers are kept."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from medkit._check import MedkitInputError
+from medkit.check.listing import Entry, Listing
+from medkit.data.mask import check_fits, read_mask
+from medkit.data.medmnist import SIDES, medmnist
+from medkit.data.read import Scan, grey, kind_of, read, read_npz
+from medkit.data.read.picture import DEEP, KINDS
+from medkit.data.resize import resize_image, resize_mask
+from medkit.data.stack import MANY
+
+SIDE = 64  # pixels of a thumbnail, along each side
+
+
+class Look(NamedTuple):
+    """What is kept of one image file, about 5 kB.
+
+    size: slices, height, width. low, high: extremes in the file's unit. at_top: share of pixels that have the
+    highest value. values: 1 constant, 2 two-valued, 3 more. thumb: (SIDE, SIDE) uint8 of the middle slice, black
+    its lowest value, white its highest; mask: (SIDE, SIDE) bool of the same, None where no mask was read.
+    inside: share of pixels inside, NaN without a mask; marked: slices with one. deep: a picture of 16 bits or more.
+    side: of a file that is split already, else "". digest: of the file's bytes.
+    """
+
+    entry: Entry
+    size: tuple[int, int, int]
+    colour: bool
+    low: float
+    high: float
+    at_top: float
+    values: int
+    unit: str
+    modality: str
+    patient: str | None
+    burned_in: bool
+    deep: bool
+    digest: bytes
+    thumb: Tensor
+    mask: Tensor | None
+    inside: float
+    marked: int
+    side: str = ""
+
+
+def look_at(found: Listing, progress: Callable | None) -> list[Look]:
+    """Read the files of a folder one after the other; what can't be read is written down as a fault.
+
+    Args:
+        progress: such as tqdm, shown from 30 files on; None for none.
+    """
+    shown = found.entries if progress is None or len(found.entries) < MANY else progress(found.entries, desc="looking at files")
+    looks = []
+    for entry in shown:
+        try:
+            scan = read(entry.image)
+        except MedkitInputError as error:
+            found.caught("unreadable image", error)
+            scan = None
+        mask = _mask(found, entry, scan)
+        if scan is not None:
+            looks.append(_look(entry, scan, mask))
+    return looks
+
+
+def _mask(found: Listing, entry: Entry, scan: Scan | None) -> np.ndarray | None:
+    """Return all masks of an image together, (S, H, W) bool; None where there is none that can be used."""
+    whole = None
+    for path in entry.masks:
+        try:
+            mask = read_mask(path, found.labels)
+        except MedkitInputError as error:
+            found.caught("unusable mask", error)
+            continue
+        try:
+            if scan is None:
+                continue
+            check_fits(path, mask, scan, read(path) if scan.place else None)
+        except MedkitInputError as error:
+            found.caught("mask that does not fit", error)
+            continue
+        mask = mask.reshape(scan.pixels.shape[:3])
+        whole = mask if whole is None else whole | mask
+    return whole
+
+
+def _look(entry: Entry, scan: Scan, mask: np.ndarray | None) -> Look:
+    pixels = grey(scan.pixels)
+    middle = len(pixels) // 2
+    return Look(
+        entry, tuple(pixels.shape), scan.pixels.ndim == 4, *_numbers(pixels), scan.unit, scan.modality, scan.patient,
+        any("burned" in note for note in scan.notes), _is_deep(entry.image), _digest(entry.image), _thumb(pixels[middle]),
+        None if mask is None else resize_mask(torch.from_numpy(mask[middle]), SIDE),
+        float("nan") if mask is None else float(mask.mean()),
+        0 if mask is None else int(mask.reshape(len(mask), -1).any(1).sum()),
+    )  # fmt: skip
+
+
+def _numbers(pixels: np.ndarray) -> tuple[float, float, float, int]:
+    """Return low, high, at_top and values of a `Look`."""
+    low, high = float(pixels.min()), float(pixels.max())
+    top = int((pixels == pixels.max()).sum())
+    more = 3 if top + int((pixels == pixels.min()).sum()) < pixels.size else 2
+    return low, high, top / pixels.size, 1 if low == high else more
+
+
+def _thumb(pixels: np.ndarray) -> Tensor:
+    small = resize_image(torch.from_numpy(np.ascontiguousarray(pixels)), SIDE)
+    low, high = small.aminmax()
+    return ((small - low) / (high - low).clamp(min=1e-12) * 255).round().byte()
+
+
+def _is_deep(path: Path) -> bool:
+    """Tell whether a picture has 16 bits or more; its header alone is read, and it has been read before."""
+    if kind_of(path) != "picture":
+        return False
+    with Image.open(path, formats=list(KINDS)) as picture:
+        return picture.mode in DEEP
+
+
+def _digest(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def look_at_npz(path: Path) -> tuple[Listing, list[Look]]:
+    """Return the images of a file in MedMNIST's layout; each knows its side of the split.
+
+    Raises:
+        MedkitInputError: as `medmnist`.
+    """
+    split, arrays = medmnist(path, SIDE), read_npz(path)
+    found = Listing(path.resolve().parent, "a file in MedMNIST's layout", split.train.classes)
+    looks = []
+    for side in SIDES:
+        for k, pixels in enumerate(arrays[f"{side}_images"]):
+            values = grey(pixels[None].astype(np.float32))
+            label = int(getattr(split, side).label[k])
+            entry = Entry(path, (), label, f"{side} {k}")
+            digest = hashlib.sha256(pixels.tobytes()).digest()
+            looks.append(Look(
+                entry, tuple(values.shape), pixels.ndim == 3, *_numbers(values), "grey level", "unknown", None,
+                False, False, digest, _thumb(values[0]), None, float("nan"), 0, side,
+            ))  # fmt: skip
+    found.entries = [look.entry for look in looks]
+    return found, looks

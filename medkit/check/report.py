@@ -1,0 +1,113 @@
+"""From a path to a report: list, look, judge."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from tqdm.auto import tqdm
+
+from medkit._check import MedkitInputError
+from medkit.check import show
+from medkit.check.judging import as_set, groups_of, judge
+from medkit.check.listing import Fault, Listing, list_folder
+from medkit.check.looking import Look, look_at, look_at_npz
+from medkit.data.leaks import ALIKE_ELSE
+from medkit.data.twins import bar
+from medkit.figure import short
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What a check found. A notebook shows it with thumbnails, `print` as text.
+
+    title: the folder's name. facts: (what, how many or which) of the set. faults: those that stop training first.
+    listing, looks: of which files; a look a file that could be read.
+    """
+
+    title: str
+    facts: tuple[tuple[str, str], ...]
+    faults: tuple[Fault, ...]
+    listing: Listing
+    looks: tuple[Look, ...]
+
+    @property
+    def stops(self) -> bool:
+        """Tell whether `own_split` would refuse these files."""
+        return any(fault.stops for fault in self.faults)
+
+    def __str__(self) -> str:
+        return show.as_text(self)
+
+    def _repr_html_(self) -> str:
+        return show.as_html(self)
+
+
+def check_images(path: str | Path, progress: Callable | None = tqdm) -> Report:
+    """Look through images before anything is trained with them; all that is off is in the report, with its remedy.
+
+    Args:
+        path: what `medkit.data.own.own_images` takes. progress: such as tqdm, from 30 files on; None for none.
+
+    Raises:
+        MedkitInputError: there is neither a folder nor an .npz file, or it may not be looked into.
+    """
+    path = Path(path)
+    looks: list[Look] = []
+    if path.suffix.lower() == ".npz" and not path.is_dir():
+        try:
+            found, looks = look_at_npz(path)
+        except MedkitInputError as error:
+            found = Listing(path.resolve().parent, "a file in MedMNIST's layout", ())
+            found.caught("unreadable image", error)
+    else:
+        found = list_folder(path)
+        looks = look_at(found, progress)
+    groups = groups_of(looks)
+    alike = bar(as_set(found, looks, groups)) if looks else ALIKE_ELSE
+    faults = sorted([*found.faults, *judge(found, looks, alike)], key=lambda fault: not fault.stops)
+    return Report(path.resolve().name, tuple(_facts(found, looks, groups, alike)), tuple(faults), found, tuple(looks))
+
+
+def _facts(found: Listing, looks: list[Look], groups: list[int], alike: float) -> list[tuple[str, str]]:
+    slices = sum(look.size[0] for look in looks)
+    facts = [("layout", found.layout), ("images", f"{len(looks)} of {len(found.entries)} files could be read" + (f", {slices} slices" if slices > len(looks) else ""))]
+    if not looks:
+        return facts
+    counts = Counter(look.entry.label for look in looks)
+    if found.by_mask:
+        marked = sum(look.marked for look in looks)
+        facts.append(("classes", f"{found.classes[0]} {slices - marked} slices, {found.classes[1]} {marked}"))
+    else:
+        facts.append(("classes", ", ".join(f"{name} {counts[k]}" for k, name in enumerate(found.classes))))
+    if any(look.side for look in looks):
+        sides = Counter(look.side for look in looks)
+        facts.append(("sides", ", ".join(f"{side} {count}" for side, count in sides.items())))
+    facts.append(("sizes", " × ".join(_span([look.size[axis] for look in looks]) for axis in (2, 1)) + " pixels"))
+    kinds = Counter(look.modality for look in looks)
+    facts.append(("modality", ", ".join("not said" if name == "unknown" else f"{name} {count}" for name, count in kinds.items()) if found.modality == "unknown" else found.modality))
+    for unit in sorted({look.unit for look in looks}):
+        some = [look for look in looks if look.unit == unit]
+        facts.append((unit, f"{short(min(look.low for look in some))} ... {short(max(look.high for look in some))}"))
+    facts.append(("patients", _patients(looks, groups)))
+    with_mask = [look.inside for look in looks if look.mask is not None]
+    covered = f"; inside them {statistics.median(with_mask):.1%} of the pixels (median)" if with_mask else ""
+    facts.append(("masks", f"of {len(with_mask)} images{covered}"))
+    if found.passed_over:
+        facts.append(("passed over", ", ".join(f"{count} × {suffix}" for suffix, count in sorted(found.passed_over.items()))))
+    return [*facts, ("twins", f"pictures count as one from a likeness of {alike:g} on")]
+
+
+def _span(numbers: list[int]) -> str:
+    low, high = min(numbers), max(numbers)
+    return f"{low}" if low == high else f"{low} ... {high}"
+
+
+def _patients(looks: list[Look], groups: list[int]) -> str:
+    known = len({look.patient for look in looks if look.patient})
+    volumes = sum(look.size[0] > 1 for look in looks)
+    said = [f"{known} by DICOM's PatientID"] * bool(known) + [f"{volumes} volumes, each taken for one"] * bool(volumes)
+    return ", ".join(said) or "unknown: the files do not say"
