@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import ipywidgets
 import torch
 import torch.nn.functional as F
+from IPython.display import HTML
 from torch import Tensor
 
 from medkit import baseline, figure, lesson
 from medkit._check import MedkitInputError
 from medkit.blocks import Look
+from medkit.check import Report
 from medkit.data.container import ImageSet, Split
 from medkit.data.own import own_split
 from medkit.evidence import value_of
@@ -34,7 +37,7 @@ SEED = 0
 SHOWN = 12  # test images to go through
 IN_HU = "Hounsfield units."  # the note of a set that is
 METRICS = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "f1": "F1 (macro)", "dice": "Dice"}
-SCALES = ("as stored", *PER_IMAGE, "CT window")
+STORED, WINDOW = "as stored", "CT window"
 
 
 # ---- the reader's images
@@ -74,33 +77,44 @@ def facts(split: Split) -> str:
     return "\n".join(lines)
 
 
+def stamped(report: Report, path: str | Path | None = None) -> HTML:
+    """Return a check's report to be shown; the samples' pictures say "phantom", which their files can't say."""
+    shown = report._repr_html_()
+    return HTML(shown if path is not None else shown.replace("Data: real.", "Data: phantom."))
+
+
+def scales(path: str | Path | None = None) -> dict[str, Callable[[Tensor], Tensor]]:
+    """Return the ways to scale an image (B, C, H, W) by name; with the window where the set is in Hounsfield units."""
+    window = images(path).train.window
+    return {STORED: lambda x: x, **PER_IMAGE} | ({WINDOW: lambda x: ct_window(x, *window)} if window else {})
+
+
 def scaling_picture(number: int, scale: str, path: str | Path | None = None) -> str:
     """Return a training image and its values, scaled in one of several ways, as an HTML figure.
 
     Args:
-        number: which training image, 0 ... 11. scale: one of `SCALES`. path: as for `images`.
+        number: which training image, 0 ... 11. scale: one of `scales`. path: as for `images`.
 
     Raises:
         ValueError: no such image or way.
     """
     train = images(path).train
-    number = _in_range(number, _some(train), "number")
-    one = train.subset(_some(train)[number : number + 1])
-    ways = {"as stored": lambda x: x, **PER_IMAGE, "CT window": lambda x: ct_window(x, *(one.window or SOFT_TISSUE))}
-    scaled = pick({name: ways[name] for name in SCALES}, scale, "scale")(one.image)[0].mean(0)
-    low, high = (0.0, 1.0) if scale not in ("as stored", "z-score of each image") else (float(scaled.min()), float(scaled.max()))
-    panels = (figure.grey(scaled, one.classes[int(one.label[0])], low, high), figure.histogram(scaled, scale, low, high, "value"))
+    one = train.subset(_some(train)[[_in_range(number, _some(train))]])
+    scaled = pick(scales(path), scale, "scale")(one.image)[0].mean(0)
+    low, high = float(scaled.min()), float(scaled.max())
+    shown = (low, high) if scale in (STORED, "z-score of each image") else (0.0, 1.0)
+    panels = (figure.grey(scaled, one.classes[int(one.label[0])], *shown), figure.histogram(scaled, scale, *shown, "value"))
     return figure.as_html(
         figure.row(*panels, inches=3.0),
         alt=f"A training image scaled by {scale}, and how often each value occurs",
-        caption=f"{one.title}, {one.name[0]}; {scale}: values from {float(scaled.min()):.4g} to {float(scaled.max()):.4g}.",
+        caption=f"{one.title}, {one.name[0]}; {scale}: values from {low:.4g} to {high:.4g}. Black and white: the dashed and the solid line.",
         tier=one.tier,
     )
 
 
 def explore_scaling(path: str | Path | None = None) -> ipywidgets.VBox:
     """Return controls for `scaling_picture`."""
-    controls = {"number": _numbers(images(path).train, "training image"), "scale": menu(SCALES, "scaled by", SCALES[1])}
+    controls = {"number": _numbers(images(path).train, "training image"), "scale": menu(tuple(scales(path)), "scaled by", "min-max of each image")}
     return linked(controls, functools.partial(scaling_picture, path=path))
 
 
@@ -167,7 +181,7 @@ def answer_picture(number: int, shown: str, path: str | Path | None = None) -> s
         ValueError: no such image or map.
     """
     at = desk(path)
-    number = int(_some(at.test)[_in_range(number, _some(at.test), "number")])
+    number = int(_some(at.test)[_in_range(number, _some(at.test))])
     image = at.image[number : number + 1]
     with torch.no_grad():
         label, mask = at.model(image)
@@ -216,9 +230,9 @@ def _some(data: ImageSet) -> Tensor:
     return torch.linspace(0, len(data) - 1, min(SHOWN, len(data))).round().long()
 
 
-def _in_range(number: int, some: Tensor, name: str) -> int:
+def _in_range(number: int, some: Tensor) -> int:
     if not 0 <= number < len(some):
-        raise ValueError(f"{name} must lie in 0 ... {len(some) - 1}, got {number}; there are no more images")
+        raise ValueError(f"number must lie in 0 ... {len(some) - 1}, got {number}; there are no more images")
     return number
 
 

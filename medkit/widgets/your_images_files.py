@@ -8,6 +8,7 @@ goes when the process ends.
 from __future__ import annotations
 
 import functools
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
@@ -24,7 +25,7 @@ from medkit.data.phantom import phantom
 from medkit.data.read import kind_of
 from medkit.data.read.dicom import silent
 
-SAMPLE = "ct_sample"  # the folder's name
+SAMPLE, SPOILT = "ct_sample", "ct_spoilt"  # the folders' names
 COUNTS = {True: 60, False: 240}  # images, in fast mode and in full; two a patient
 SIZES = {True: 32, False: 64}  # pixels along each side
 SHORTEST = 4  # letters of a value that is looked for: "M" or "1" stands in any text
@@ -64,6 +65,28 @@ def sample_folder() -> Path:
         write_ct(folder / f"image_{i:03d}.dcm", data.image[i, 0].numpy(), patient=int(data.group[i]), spacing=320 / SIZES[fast])
         if data.label[i]:  # the healthy have none
             Image.fromarray(data.mask[i, 0].numpy().astype(np.uint8) * 255).save(folder / f"image_{i:03d}_mask.png")
+    return root
+
+
+@functools.cache
+def spoilt_folder() -> Path:
+    """Write a copy of twelve samples in which six things are off, once; return the folder."""
+    root, chosen = Path(_room().name) / SPOILT, []
+    for source in sorted(sample_folder().iterdir()):
+        (root / source.name).mkdir(parents=True)
+        for file in [file for file in sorted(source.iterdir()) if file.suffix == ".dcm"][:8:2]:  # one slice of each patient
+            chosen.append(root / source.name / file.name)
+            for part in (file, file.with_name(f"{file.stem}_mask.png")):
+                if part.is_file():
+                    shutil.copy(part, chosen[-1].parent)
+    healthy, smooth, spiculated = chosen[:4], chosen[4:8], chosen[8:]
+    shutil.copy(healthy[0], smooth[0])  # the same pixels in two classes
+    smooth[1].write_bytes(smooth[1].read_bytes()[:-500])  # cut off on the way
+    spiculated[0].with_name(f"{spiculated[0].stem}_mask.png").unlink()
+    spiculated[1].rename(spiculated[1].with_suffix(".txt"))  # a mask without its image
+    side = SIZES[lesson.fast()]
+    for image, pixels in ((smooth[2], np.zeros((9, 9))), (spiculated[2], np.indices((side, side))[0])):  # no size, no mask
+        Image.fromarray(pixels.astype(np.uint8)).save(image.with_name(f"{image.stem}_mask.png"))
     return root
 
 

@@ -62,11 +62,13 @@ def _own_files(path: str | Path | None) -> list[Path]:
     return [] if path is None or not Path(path).is_dir() else list(image_files(Path(path)))[:LOOKED_AT]
 
 
-def slices_picture(number: int, level: float, width: float, path: str | Path | None = None) -> str:
+def slices_picture(
+    number: int, level: float | None = None, width: float | None = None, path: str | Path | None = None
+) -> str:
     """Return a slice in a window, the volume from the front with a line at the slice, and the counts, as an HTML figure.
 
     Args:
-        number: which slice, 0 the lowest. level, width: of the window, in the file's unit; width above 0.
+        number: which slice, 0 the lowest. level, width: of the window, in the file's unit; width above 0; None: of the whole volume.
         path: the reader's folder; None: the sample.
 
     Raises:
@@ -75,6 +77,7 @@ def slices_picture(number: int, level: float, width: float, path: str | Path | N
     shown = volume(path)
     if not 0 <= number < len(shown.pixels):
         raise ValueError(f"number must lie in 0 ... {len(shown.pixels) - 1}, got {number}; the volume has no more slices")
+    level, width = (own if given is None else given for given, own in zip((level, width), _window_of(shown.pixels)))
     if not width > 0:
         raise ValueError(f"width must be above 0, got {width}; make the window wider")
     low, high = level - width / 2, level + width / 2
@@ -91,7 +94,7 @@ def slices_picture(number: int, level: float, width: float, path: str | Path | N
         figure.row(*panels, inches=2.8),
         alt=f"Slice {number} of {len(shown.pixels)} in a window of {low:.0f} to {high:.0f}, the volume from the front, and a histogram",
         caption=f"{shown.title}, {len(shown.pixels)} slices of {image.shape[0]} × {image.shape[1]}, spacing {said}. Window {level:g} ± "
-        f"{width / 2:g} {shown.unit}: {beyond:.0%} of this slice lie beyond. The patient's right is on the left.",
+        f"{width / 2:g} {shown.unit}: {beyond:.0%} of this slice's pixels lie beyond. The patient's right is on the left.",
         tier=shown.tier,
     )
 
@@ -99,17 +102,22 @@ def slices_picture(number: int, level: float, width: float, path: str | Path | N
 def explore_slices(path: str | Path | None = None) -> ipywidgets.VBox:
     """Return sliders for `slices_picture`: slice, level and width."""
     shown = volume(path)
-    low, high = (float(torch.quantile(shown.pixels.flatten()[:: max(1, shown.pixels.numel() // 10**6)], q)) for q in (0.01, 0.99))
-    step = max((high - low) / 20, 1e-3)
-    step = float(f"{step:.1g}")
-    start, end = (step * round(x / step) for x in (low, high))
-    middle = step * round((low + high) / 2 / step)
+    level, width = _window_of(shown.pixels)
+    step = float(f"{width / 20:.1g}")  # a number that can be read: 1, 2 ... 9 times a power of ten
+    low, middle, high, wide = (step * round(x / step) for x in (level - width / 2, level, level + width / 2, width))
     controls = {
         "number": slider(ipywidgets.IntSlider, len(shown.pixels) // 2, 0, len(shown.pixels) - 1, 1, "slice"),
-        "level": slider(ipywidgets.FloatSlider, middle, start, end, step, "level"),
-        "width": slider(ipywidgets.FloatSlider, max(end - start, step), step, 2 * max(end - start, step), step, "width"),
+        "level": slider(ipywidgets.FloatSlider, middle, low, high, step, "level"),
+        "width": slider(ipywidgets.FloatSlider, wide, step, 2 * wide, step, "width"),
     }
     return linked(controls, functools.partial(slices_picture, path=path))
+
+
+def _window_of(image: Tensor) -> tuple[float, float]:
+    """Return level and width of the window that leaves one pixel in a hundred out at either end."""
+    some = image.flatten()[:: max(1, image.numel() // 10**6)]  # torch.quantile takes no more than 16 million
+    low, high = (float(torch.quantile(some, q)) for q in (0.01, 0.99))
+    return (low + high) / 2, max(high - low, 1e-3)
 
 
 def _front(shown: Volume) -> tuple[Tensor, float]:
@@ -155,9 +163,6 @@ def _scaled(path: Path) -> tuple[Tensor, str]:
     return torch.from_numpy(scan.pixels[0]), scan.unit
 
 
-def _window_of(image: Tensor) -> tuple[float, float]:
-    low, high = (float(torch.quantile(image, q)) for q in (0.01, 0.99))
-    return (low + high) / 2, high - low
 
 
 def _slope_forgotten() -> Misread:
@@ -201,7 +206,7 @@ def _clipped() -> Misread:
     path, right, unit = _deep_picture()
     with Image.open(path) as picture:
         wrong = torch.from_numpy(np.minimum(np.array(picture, dtype=np.float32), 255))  # what Pillow's convert("L") leaves
-    return Misread(right, wrong, "all above 255 became 255", _window_of(right), "MR detail, PNG of 16 bits", unit)
+    return Misread(right, wrong, "all that is above 255 became 255", _window_of(right), "MR detail, PNG of 16 bits", unit)
 
 
 def _wrapped() -> Misread:
