@@ -34,6 +34,7 @@ from medkit.widgets.controls import linked, menu, pick, slider
 from medkit.widgets.your_images_files import SIZES, folder_of
 
 SEED = 0
+FEW = 20  # test units, below which medkit.intervals says so of its intervals
 SHOWN = 12  # test images to go through
 IN_HU = "Hounsfield units."  # the note of a set that is
 METRICS = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "f1": "F1 (macro)", "dice": "Dice"}
@@ -166,6 +167,8 @@ def results(path: str | Path | None = None) -> str:
         lines.append(f"| {name} | {' | '.join(cells)} | {always[metric]:.1f} |")
     data = at.task.facts
     lines += ["", f"{data['title']}, {data['tier']}; {data['test']} test images, n = {data['test_units']} test units ({data['unit']}); one seed."]
+    if data["test_units"] < FEW:
+        lines[-1] += f" With fewer than {FEW} test units such intervals are too narrow."
     if (dice := at.record["result"][0]["dice"]) is not None:
         lines[-1] += f" Dice: {dice['convention']}, n = {dice['n']}."
     return "\n".join(lines)

@@ -7,6 +7,7 @@ goes when the process ends.
 
 from __future__ import annotations
 
+import atexit
 import functools
 import shutil
 import tempfile
@@ -36,8 +37,11 @@ PERSONAL = (  # of DICOM's many fields, those that say who, when and where most 
 
 
 @functools.cache
-def _room() -> tempfile.TemporaryDirectory:
-    return tempfile.TemporaryDirectory(prefix="medkit-")
+def room() -> Path:
+    """Return a temporary folder that goes when this process ends."""
+    path = Path(tempfile.mkdtemp(prefix="medkit-"))
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    return path
 
 
 def folder_of(path: str | Path | None) -> Path:
@@ -57,7 +61,7 @@ def folder_of(path: str | Path | None) -> Path:
 def sample_folder() -> Path:
     """Write CT phantoms as files, once: CLASS/image_000.dcm and image_000_mask.png; return the folder."""
     fast = lesson.fast()
-    root = Path(_room().name) / SAMPLE
+    root = room() / SAMPLE
     data = phantom(COUNTS[fast], SIZES[fast], "CT", difficulty=0.0, seed=19)
     for i in range(len(data)):
         folder = root / data.classes[int(data.label[i])]
@@ -71,7 +75,7 @@ def sample_folder() -> Path:
 @functools.cache
 def spoilt_folder() -> Path:
     """Write a copy of twelve samples in which six things are off, once; return the folder."""
-    root, chosen = Path(_room().name) / SPOILT, []
+    root, chosen = room() / SPOILT, []
     for source in sorted(sample_folder().iterdir()):
         (root / source.name).mkdir(parents=True)
         for file in [file for file in sorted(source.iterdir()) if file.suffix == ".dcm"][:8:2]:  # one slice of each patient
@@ -122,7 +126,7 @@ def sample_volume() -> Path:
     """
     import nibabel
 
-    path = Path(_room().name) / "mri_volume.nii.gz"
+    path = room() / "mri_volume.nii.gz"
     nibabel.save(nibabel.load(inside_nibabel()).slicer[..., 0], path)
     return path
 

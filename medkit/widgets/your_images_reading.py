@@ -21,7 +21,7 @@ from medkit._check import MedkitInputError
 from medkit.data.read import grey, read
 from medkit.data.read.dicom import silent
 from medkit.widgets.controls import linked, menu, pick, slider
-from medkit.widgets.your_images_files import _room, image_files, inside_pydicom, sample_volume
+from medkit.widgets.your_images_files import image_files, inside_pydicom, room, sample_volume
 
 LOOKED_AT = 20  # of the reader's files, to find one with several slices
 WINDOWS = ("the same for both", "from darkest to brightest, each")
@@ -183,7 +183,7 @@ def _sign_forgotten() -> Misread:
 def _turn_forgotten() -> Misread:
     from pydicom import dcmread
 
-    path = Path(_room().name) / "turned.dcm"
+    path = room() / "turned.dcm"
     with silent(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         data = dcmread(inside_pydicom("mr"))
@@ -197,7 +197,7 @@ def _turn_forgotten() -> Misread:
 
 
 def _deep_picture() -> tuple[Path, Tensor, str]:
-    path = Path(_room().name) / "deep.png"
+    path = room() / "deep.png"
     Image.fromarray(_stored(inside_pydicom("mr")).astype(np.uint16)).save(path)
     return path, *_scaled(path)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from unseen import written_early, written_explain, written_late, written_synthesise
+from unseen import written_early, written_explain, written_late, written_synthesise, written_your_images
 
-WRITTEN = [*written_early.ANSWERS, *written_late.ANSWERS, *written_explain.ANSWERS, *written_synthesise.ANSWERS]
+FILES = (written_early, written_late, written_explain, written_synthesise, written_your_images)
+WRITTEN = [answer for file in FILES for answer in file.ANSWERS]

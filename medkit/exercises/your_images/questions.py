@@ -102,6 +102,7 @@ ONE_PATIENT = RepairFunction(
         Case((torch.tensor([2, 3, 1, 2]), torch.tensor([-1, 5, -1, 5]))),
         Case((torch.tensor([3, 1, 2, 2, 1]), torch.tensor([2, 0, 1, 0, 2]))),
         Case((torch.tensor([1, 1, 2, 1, 3, 1]), torch.tensor([0, -1, 0, 9, -1, 9]))),
+        Case((torch.tensor([1, 2, 1, 2]), torch.tensor([2, -1, 1, 2]))),  # the unknown file stands in place 1
         Case((torch.tensor([2, 2]), torch.tensor([-1, -1])), edge=True),
     ),
     hints=(
