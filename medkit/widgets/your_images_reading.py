@@ -108,7 +108,7 @@ def explore_slices(path: str | Path | None = None) -> ipywidgets.VBox:
     controls = {
         "number": slider(ipywidgets.IntSlider, len(shown.pixels) // 2, 0, len(shown.pixels) - 1, 1, "slice"),
         "level": slider(ipywidgets.FloatSlider, middle, low, high, step, "level"),
-        "width": slider(ipywidgets.FloatSlider, wide, step, 2 * wide, step, "width"),
+        "width": slider(ipywidgets.FloatSlider, wide + step, step, 2 * wide, step, "width"),
     }
     return linked(controls, functools.partial(slices_picture, path=path))
 

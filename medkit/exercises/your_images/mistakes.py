@@ -69,14 +69,10 @@ def meant_by_255(stored, bits, signed, white_low, slope, intercept):
 
 
 def meant_one_too_far(stored, bits, signed, white_low, slope, intercept):
-    """Let n bits end at 2 to the power of n."""
+    """Let n unsigned bits end at 2 to the power of n."""
     pixels = stored.double()
-    return (sum(_ends(bits, signed)) + 1 - pixels if white_low and not signed else meant_sides(pixels, white_low)) * slope + intercept
-
-
-def meant_sides(pixels, white_low):
-    """Turn signed numbers rightly."""
-    return -1 - pixels if white_low else pixels
+    ends = -1 if signed else 2**bits
+    return (ends - pixels if white_low else pixels) * slope + intercept
 
 
 def meant_by_type(stored, bits, signed, white_low, slope, intercept):
