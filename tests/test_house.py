@@ -95,6 +95,7 @@ NO_MODULE = {
     "features": "shows blocks and models",
     "tables": "shows reproduce, table and the records",
     "leakage": "shows data.leaks",
+    "your_images": "shows data.own",
 }
 
 

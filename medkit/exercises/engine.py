@@ -36,13 +36,14 @@ from medkit.exercises import (
     timing,
     training,
     transfer,
+    your_images,
 )
 from medkit.exercises.exercise import Exercise
 from medkit.exercises.verdict import Card, Feedback, Outcome, Verdict, table_html, table_text
 
 COURSE = (  # the notebooks by number
     start_here, denoise, normalise, augment, features, attention, models, transfer, training, metrics,
-    timing, tables, claims, leakage, anomaly, explain, synthesise, shift, deploy,
+    timing, tables, claims, leakage, anomaly, explain, synthesise, shift, deploy, your_images,
 )  # fmt: skip
 EXERCISES: dict[str, Exercise] = {one.id: one for notebook in COURSE for one in notebook.EXERCISES}
 

@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
-from unseen import written_anomaly, written_early, written_explain, written_late, written_shift, written_synthesise
+from unseen import (
+    written_anomaly,
+    written_early,
+    written_explain,
+    written_late,
+    written_shift,
+    written_synthesise,
+    written_your_images,
+)
 
-WRITTEN = [*written_early.ANSWERS, *written_late.ANSWERS, *written_anomaly.ANSWERS, *written_explain.ANSWERS, *written_synthesise.ANSWERS, *written_shift.ANSWERS]
+FILES = (
+    written_early, written_late, written_anomaly, written_explain, written_synthesise, written_shift, written_your_images,
+)  # fmt: skip
+WRITTEN = [answer for file in FILES for answer in file.ANSWERS]
