@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import stat
@@ -74,7 +75,8 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("ETag", server.etag)
         self.end_headers()
         end = start + (len(content) - start) // 2 if fault == "cut" else len(content)
-        self.wfile.write(content[start:end])
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # who has seen enough hangs up
+            self.wfile.write(content[start:end])
         self.close_connection = True
 
 

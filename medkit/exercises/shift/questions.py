@@ -46,7 +46,11 @@ def hot_pixel(top: int, tissue: int, gain: float, offset: int, hot: int) -> dict
 
 def other_hot_pixel(draw: random.Random) -> dict:
     """Draw numbers for 17.2 that keep its right answer and its mistakes apart."""
-    return hot_pixel(*draw.choice(((320, 120, 1.5, 200, 1730), (220, 100, 2, 200, 2240), (420, 140, 2.5, 150, 3200), (270, 170, 3, 120, 3180))))
+    sets = (
+        (320, 120, 1.5, 200, 1730), (220, 100, 2, 200, 2240), (420, 140, 2.5, 150, 3200), (270, 170, 3, 120, 3180),
+        (270, 120, 1.5, 200, 1480), (320, 100, 2, 100, 1730), (370, 120, 2, 150, 2600), (420, 170, 3, 150, 2240),
+    )  # fmt: skip
+    return hot_pixel(*draw.choice(sets))
 
 
 HOT_PIXEL = PredictNumber(
