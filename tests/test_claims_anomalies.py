@@ -11,7 +11,7 @@ HIGH, LOW, WIDE = [0.9, 0.8, 0.95], [0.5, 0.4, 0.6], [0.7, 0.5, 0.9]
 
 def records(auroc, pixel=None, *, tier="real", unit="patient", groups=40, seeds=3, method=anomalies.METHOD):
     measures = {"auroc": auroc} | ({"pixel_auroc": pixel} if pixel else {})
-    data = {"tier": tier, "key": "ct", "unit": unit}
+    data = {"tier": tier, "key": "ct", "unit": unit, "size": 48}
     one = {"kind": "anomaly", "method": method, "data": data, "test": {"groups": groups}, "measures": measures}
     return [{**one, "seed": seed, "file": f"results/x/{seed}.json"} for seed in range(seeds)]
 

@@ -32,7 +32,8 @@ def detects(evidence: Evidence) -> Finding:
     for (tier, key), runs in sorted(together.items()):
         says, text = _set(runs)
         unit, units = runs[0]["data"]["unit"], runs[0]["test"]["groups"]
-        lines[tier].append(f"{key}, {len(runs)} seeds, {units} test units ({unit}): {says}: {text}")
+        size = runs[0]["data"]["size"]
+        lines[tier].append(f"{key}, {size} × {size} pixels, {len(runs)} seeds, {units} test units ({unit}): {says}: {text}")
         if tier == REAL:
             files += [run["file"] for run in runs]
             votes += [(says, unit)] if len(runs) >= MIN_SEEDS and units >= MIN_UNITS else []
@@ -41,7 +42,7 @@ def detects(evidence: Evidence) -> Finding:
     said, sure = {says for says, _ in votes}, {says for says, unit in votes if unit in SURE_UNITS}
     verdict, why = INCONCLUSIVE, f"{METHOD}, healthy training images alone; "
     if FAILS in sure:
-        verdict, why = NOT_REPRODUCED, why + "a set by patients lies below the limit"
+        verdict, why = NOT_REPRODUCED, why + "a set by patients lies below the limit, for this detector at this size"
     elif said == {HOLDS} and sure:
         verdict, why = REPRODUCED, why + "all sets lie above the limit"
     elif not sure:
