@@ -116,3 +116,23 @@ def test_the_same_patient_has_another_key_elsewhere(folder):
     ask = [sys.executable, "-c", code, str(folder / "ill" / "0.dcm")]
     keys = {subprocess.run(ask, capture_output=True, text=True, check=True).stdout.strip() for _ in range(2)}
     assert len(keys) == 2 and read(folder / "ill" / "0.dcm").patient not in keys
+
+
+@pytest.mark.slow  # half a minute: a model is trained on the page
+def test_the_page_of_one_s_own_images_says_nothing_of_them(tmp_path, monkeypatch):
+    import base64
+    import re
+    from pathlib import Path
+
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    for name, value in {"MEDKIT_FAST": "1", "MEDKIT_PROGRESS": str(tmp_path / "progress.json")}.items():
+        monkeypatch.setenv(name, value)
+    root = patients.folder(tmp_path / "own", count=16)
+    page = nbformat.read(Path(__file__).parents[1] / "notebooks" / "19_your_images.ipynb", as_version=4)
+    [choice] = [cell for cell in page.cells if cell.source.startswith("PATH = None")]
+    choice.source = choice.source.replace("PATH = None", f"PATH = {str(root)!r}")
+    nbclient.NotebookClient(page, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
+    said = nbformat.writes(page)
+    pictures = re.findall(r"data:image/png;base64,([A-Za-z0-9+/=]+)", said)
+    assert len(pictures) > 10 and "patient" in said and root.name in said
+    assert patients.found_in(said) == [] and all(patients.found_in(base64.b64decode(one)) == [] for one in pictures)
