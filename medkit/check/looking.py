@@ -14,7 +14,7 @@ from torch import Tensor
 
 from medkit._check import MedkitInputError
 from medkit.check.listing import Entry, Listing
-from medkit.data.mask import check_fits, read_mask
+from medkit.data.mask import check_fits, mask_of
 from medkit.data.medmnist import SIDES, medmnist
 from medkit.data.read import Scan, grey, kind_of, read, read_npz
 from medkit.data.read.picture import DEEP, KINDS
@@ -79,14 +79,15 @@ def _mask(found: Listing, entry: Entry, scan: Scan | None) -> np.ndarray | None:
     whole = None
     for path in entry.masks:
         try:
-            mask = read_mask(path, found.labels)
+            mask_scan = read(path)
+            mask = mask_of(path, mask_scan, found.labels)
         except MedkitInputError as error:
             found.caught("unusable mask", error)
             continue
         try:
             if scan is None:
                 continue
-            check_fits(path, mask, scan, read(path) if scan.place else None)
+            check_fits(path, mask, scan, mask_scan if scan.place else None)
         except MedkitInputError as error:
             found.caught("mask that does not fit", error)
             continue

@@ -25,7 +25,6 @@ from medkit.data.read import grey, read
 from medkit.data.stack import Item, stack
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm", ".dicom", ".nii", ".nii.gz")
-PICTURES = SUFFIXES[:6]
 MASK_NAME = re.compile(r"(?P<image>.+)_mask(_\d+)?", re.IGNORECASE)
 
 

@@ -24,8 +24,12 @@ def read_mask(path: str | Path, labels: Collection[int] | None = None) -> np.nda
         MedkitInputError: unreadable, a map of several labels, an unlisted label, or numbers between labels.
     """
     path = Path(path)
-    kind, scan = kind_of(path), read(path)
-    values = grey(scan.pixels)
+    return mask_of(path, read(path), labels)
+
+
+def mask_of(path: Path, scan: Scan, labels: Collection[int] | None = None) -> np.ndarray:
+    """Return the mask in a file that is read already; arguments, result and errors as for `read_mask`."""
+    kind, values = kind_of(path), grey(scan.pixels)
     if labels is not None or kind == "NIfTI":
         return _of_labels(path, values, labels)
     if kind == "DICOM":

@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 
 from medkit._check import MedkitInputError
 from medkit.data.container import ImageSet
-from medkit.data.mask import check_fits, read_mask
+from medkit.data.mask import check_fits, mask_of
 from medkit.data.read import HU, Scan, grey, read
 from medkit.data.resize import resize_image, resize_mask
 
@@ -78,8 +78,9 @@ def _slices(item: Item, size: int, labels: Collection[int] | None) -> _Slices:
     pixels = grey(scan.pixels)
     inside = np.zeros(pixels.shape, dtype=bool)
     for path in item.masks:
-        mask = read_mask(path, labels)
-        check_fits(path, mask, scan, read(path) if scan.place else None)
+        mask_scan = read(path)
+        mask = mask_of(path, mask_scan, labels)
+        check_fits(path, mask, scan, mask_scan if scan.place else None)
         inside |= mask
     height, width = pixels.shape[-2:]
     spacing = (scan.spacing[1] * height / size, scan.spacing[2] * width / size) if scan.spacing else (float("nan"),) * 2
