@@ -17,10 +17,11 @@ from medkit.data.leaks import LeakError
 from medkit.data.lesions import CLASSES, one_question
 from medkit.data.phantom import phantom
 from medkit.preparation import Preparation
+from medkit.presets import PRESETS
 from medkit.settings import Settings
 from medkit.shift import command, show
-from medkit.shift.domains import Domain
-from medkit.shift.runs import FIXED, ITSELF, OTHERS, SCALES, epochs_of, fixed_answer, pair_of, run, seen
+from medkit.shift.domains import Domain, domains
+from medkit.shift.runs import FIXED, ITSELF, OTHERS, SCALES, _pooled, epochs_of, fixed_answer, pair_of, run, seen
 
 pytestmark = pytest.mark.filterwarnings("error")
 CPU = torch.device("cpu")
@@ -314,3 +315,20 @@ def test_k16_has_two_halves(monkeypatch, first, lost, wanted):
     found = shifted.works_everywhere(Evidence(systems=tuple(records)))
     assert found.verdict == wanted and found.real.startswith("a line\nthird, learned from one and two: ")
     assert found.records[0] == "r/a.json" and len(found.records) == 7
+
+
+def test_two_folders_of_the_reader_s_can_be_a_target_and_a_source(tmp_path):
+    from PIL import Image
+
+    rng = torch.Generator().manual_seed(0)
+    for where in ("north", "south"):
+        for name in ("healthy", "lesion"):
+            (tmp_path / where / name).mkdir(parents=True)
+            for k in range(6):
+                pixels = torch.randint(256, (32, 32), generator=rng, dtype=torch.uint8)
+                Image.fromarray(pixels.numpy()).save(tmp_path / where / name / f"{k}.png")
+    found = domains([str(tmp_path / where) for where in ("north", "south")], dataclasses.replace(PRESETS["quick"], size=32))
+    pair = pair_of(found, 0)
+    assert len(pair.others.train) == len(found[1].split.train) and pair.others.train.spacing.shape == (len(pair.others.train), 2)
+    three = _pooled([found[0].split.train, found[1].split.train, found[1].split.val])
+    assert len(three) == len(three.spacing) == sum(map(len, (found[0].split.train, found[1].split.train, found[1].split.val)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -121,6 +122,17 @@ class ImageSet:
                 digest.update(f"{field} {tuple(tensor.shape)}".encode())
                 digest.update(tensor.cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()
+
+
+def joined(parts: Sequence[ImageSet]) -> ImageSet:
+    """Lay sets end to end; masks and spacing only where all have them. What else it says is the first one's.
+
+    Args:
+        parts: one or more, of one size, with the same classes; equal group numbers become one group.
+    """
+    each = {field: [getattr(part, field) for part in parts] for field in TENSORS}
+    laid = {field: None if any(one is None for one in found) else torch.cat(found) for field, found in each.items()}
+    return dataclasses.replace(parts[0], **laid, name=tuple(name for part in parts for name in part.name))
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,10 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
 from tqdm.auto import tqdm
 
 from medkit._check import MedkitInputError
-from medkit.data.container import ImageSet, Split, split_by_group
+from medkit.data.container import ImageSet, Split, joined, split_by_group
 from medkit.data.decathlon import LIST, decathlon
 from medkit.data.folder import image_folder, is_image_name, stem_of
 from medkit.data.medmnist import medmnist
@@ -36,7 +35,7 @@ def own_images(path: str | Path, size: int = 64, progress: Callable | None = tqd
     path = Path(path)
     if path.suffix.lower() == ".npz":
         sides = medmnist(path, size)
-        return _joined(sides)
+        return joined((sides.train, sides.val, sides.test))
     if not path.is_dir():
         raise MedkitInputError(path, "is neither a folder nor an .npz file", f"give {LAYOUTS}")
     if (path / LIST).is_file():
@@ -82,9 +81,3 @@ def _unsorted(folder: Path, size: int, progress: Callable | None) -> ImageSet:
     title, classes = f"folder {folder.resolve().name}", ("nothing marked", "marked") if masks else ("unlabelled",)
     data = stack(items, classes, size, masks=bool(masks), title=title, source="a folder of your own", progress=progress)
     return dataclasses.replace(data, label=data.mask.flatten(1).any(1).long()) if masks else data
-
-
-def _joined(split: Split) -> ImageSet:
-    sides = (split.train, split.val, split.test)
-    whole = {field: torch.cat([getattr(side, field) for side in sides]) for field in ("image", "label", "group", "scored")}
-    return dataclasses.replace(split.train, **whole, name=tuple(name for side in sides for name in side.name))

@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 from medkit import experiment, metrics, record
 from medkit.blocks import parameter_count
 from medkit.data import leaks
-from medkit.data.container import ImageSet, Split
+from medkit.data.container import ImageSet, Split, joined
 from medkit.data.lesions import CLASSES
 from medkit.measure import best_cut, measure
 from medkit.preparation import PER_IMAGE, Preparation
@@ -147,12 +147,9 @@ def seen(pair: Pair, trained: str, scale: str, device: torch.device) -> list[Ten
 def _pooled(parts: list[ImageSet]) -> ImageSet:
     """Lay sets end to end; no two of them share a group. Masks only where all have them."""
     apart = [_moved(part, number) for number, part in enumerate(parts, 1)]
-    masks = None if any(part.mask is None for part in apart) else torch.cat([part.mask for part in apart])
-    joined = {name: torch.cat([getattr(part, name) for part in apart]) for name in ("image", "label", "group", "scored")}
     text = {name: " + ".join(dict.fromkeys(getattr(part, name) for part in apart)) for name in ("title", "modality", "source", "unit")}
     notes = tuple(dict.fromkeys(note for part in apart for note in part.notes))
-    names = tuple(name for part in apart for name in part.name)
-    return dataclasses.replace(apart[0], **joined, **text, mask=masks, name=names, notes=notes)
+    return dataclasses.replace(joined(apart), **text, notes=notes)
 
 
 def _moved(data: ImageSet, number: int) -> ImageSet:
