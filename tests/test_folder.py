@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from medkit._check import MedkitInputError
-from medkit.data import data_root, image_folder, split_by_group
+from medkit.data import data_root, own_images, split_by_group
 from medkit.data.folder import read_grey
 from medkit.data.mask import read_mask
 
@@ -47,7 +47,7 @@ def tree(tmp_path):
 
 
 def test_hand_a_folder_in_busi_layout(tree):
-    data = image_folder(tree, size=20)
+    data = own_images(tree, size=20)
     assert data.classes == ("benign", "malignant", "normal") and data.label.bincount().tolist() == [4, 4, 4]
     assert (data.tier, data.unit) == ("real", "image, patients unknown")
     assert data.name[0] == "benign/benign (0).png" and tuple(data.image.shape) == (12, 1, 20, 20)
@@ -61,7 +61,7 @@ def test_hand_no_masks_at_all_and_stretched_images(tmp_path):
     for name, height in (("a", 40), ("b", 20)):
         save(tmp_path / name / "one.jpg", np.full((height, 40), 77, np.uint8))
         save(tmp_path / name / "two.BMP", np.full((40, 40), 77, np.uint8))
-    data = image_folder(tmp_path, size=10)
+    data = own_images(tmp_path, size=10)
     assert data.mask is None and torch.equal(data.image, torch.full((4, 1, 10, 10), 77.0))
     assert "1 of 4 images are not square and were stretched." in data.notes
 
@@ -160,7 +160,7 @@ def spoil_nan(tree):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (spoil_missing, "nowhere is no folder; give the folder that holds one folder a class"),
+        (spoil_missing, "nowhere is neither a folder nor an .npz file; give CLASS/image.png"),
         (spoil_empty_root, "root must hold at least 2 class folders, got 0; make CLASS/image.png"),
         (spoil_one_class, "root must hold at least 2 class folders, got 1"),
         (spoil_empty_class, "zebra holds no image .*; add images or remove the folder"),
@@ -176,21 +176,21 @@ def spoil_nan(tree):
     ],
 )
 def test_edge_one_clear_error(tree, spoil, message):
-    image_folder(tree, size=20)  # it was good before
+    own_images(tree, size=20)  # it was good before
     with pytest.raises(MedkitInputError, match=message):
-        image_folder(spoil(tree) or tree, size=20)
+        own_images(spoil(tree) or tree, size=20)
 
 
 def test_edge_too_many_pixels(tree, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     with pytest.raises(MedkitInputError, match="has too many pixels to be opened safely"):
-        image_folder(tree)
+        own_images(tree)
 
 
 @pytest.mark.skipif(
     data_root() is None or not (data_root() / "raw" / "busi").is_dir(), reason="MEDKIT_DATA with raw/busi"
 )
 def test_hand_the_real_busi_folder():
-    data = image_folder(data_root() / "raw" / "busi")
+    data = own_images(data_root() / "raw" / "busi")
     assert data.label.bincount().tolist() == [8, 8, 7]
     assert torch.equal(data.mask.flatten(1).any(1), data.label != 2)

@@ -11,9 +11,11 @@ from PIL import Image
 from test_read import dicom
 
 from medkit._check import MedkitInputError
-from medkit.data import data_root, decathlon, medmnist
+from medkit.data import data_root, medmnist
+from medkit.data.decathlon import list_task
+from medkit.data.listing import Item, Listing
 from medkit.data.own import own_images, own_split
-from medkit.data.stack import Item, stack
+from medkit.data.stack import stack
 
 pytestmark = pytest.mark.filterwarnings("error")
 nibabel = pytest.importorskip("nibabel")
@@ -55,7 +57,6 @@ def test_hand_a_decathlon_folder_is_read_slice_by_slice(task):
     assert (data.modality, data.unit, data.tier) == ("MRI", "patient", "real") and len(data) == 24
     assert data.group.bincount().tolist() == [6] * 4 and data.label.view(4, 6).tolist() == [[0, 0, 1, 1, 0, 0]] * 4
     assert data.name[2] == "v0.nii.gz slice 2" and data.spacing[0].tolist() == [1.25, 1.5]
-    assert decathlon.decathlon(task, size=8, progress=None).sha256() == data.sha256()
     split = own_split(task, size=8, progress=None)
     assert sorted(len(side) for side in (split.train, split.val, split.test)) == [6, 6, 12]
 
@@ -90,7 +91,8 @@ def test_hand_several_masks_are_one_and_spacing_follows_the_size(tmp_path):
         one = np.zeros((8, 8, 2), np.uint8)
         one[4 * k, 0, 0] = 1
         parts.append(nifti(tmp_path / f"m{k}.nii", one, np.diag([0.5, 2.0, 3.0, 1.0])))
-    data = stack([Item(0, image, parts, "a")], ["x"], 4, masks=True, title="t", source="s", progress=None)
+    data, owner = stack(Listing(tmp_path, "", ("x",), "t", items=[Item(0, image, parts, "a")]), 4, progress=None)
+    assert owner.tolist() == [0, 0]
     assert data.mask.flatten(1).sum(1).tolist() == [1, 0] and data.spacing.tolist() == [[4.0, 1.0]] * 2
     assert data.subset(torch.tensor([1])).spacing.shape == (1, 2) and data.name == ("a slice 0", "a slice 1")
 
@@ -208,6 +210,13 @@ def test_edge_twelve_faults_of_images_and_masks(task, spoil, said):
     spoil(task)
     with pytest.raises(MedkitInputError, match=f"^{said}.*; "):
         own_images(task, size=8, progress=None)
+
+
+def test_hand_a_task_tells_all_its_faults_at_once(task):
+    assert list_task(task).faults == [] and list_task(task).labels == [0, 1, 2]
+    for spoil in (spoil_missing, spoil_twice, spoil_count, spoil_modalities):
+        spoil(task)
+    assert [fault.kind for fault in list_task(task).faults] == ["listed and missing", "listed twice", "dataset.json", "dataset.json"]
 
 
 def test_twelve_faults_are_tried():

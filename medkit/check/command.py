@@ -10,13 +10,14 @@ from medkit._check import MedkitInputError
 from medkit._files import write_whole
 from medkit.check.report import Report, check_images
 from medkit.check.show import as_text, html_page
+from medkit.data.own import LAYOUTS
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     """Read the command line."""
     said = "Look through your own images before anything is trained with them: every fault, its file, and what to do."
     parser = argparse.ArgumentParser(prog="python3 -m medkit check", description=said, epilog="Exit code: 0 all may go on, 1 something stops training, 2 nothing to look at.")
-    parser.add_argument("path", type=Path, help="CLASS/image.png, a Decathlon folder, a MedMNIST .npz, or a folder of DICOM or NIfTI files")
+    parser.add_argument("path", type=Path, help=LAYOUTS)
     parser.add_argument("--html", type=Path, metavar="FILE", help="write the report with thumbnails there, too")
     return parser.parse_args(arguments)
 

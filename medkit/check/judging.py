@@ -12,6 +12,8 @@
 | mixed units, several modalities | HU beside grey levels, CT beside MRI |
 | burned-in text | the file says that writing stands in its pixels |
 | few patients, class imbalance | of a class |
+| folders of patients | three classes or more, each of one patient |
+| patient on two sides | of a set that folders split already |
 """
 
 from __future__ import annotations
@@ -21,10 +23,12 @@ from collections import Counter, defaultdict
 
 import torch
 
-from medkit.check.listing import Fault, Listing
 from medkit.check.looking import Look
 from medkit.data.container import ImageSet
 from medkit.data.leaks import patient_in
+from medkit.data.listing import Fault, Listing
+from medkit.data.medmnist import SIDES
+from medkit.data.own import last_side, one_patient_a_class
 from medkit.data.read import HU
 from medkit.data.twins import find_twins
 
@@ -53,8 +57,8 @@ def judge(found: Listing, looks: list[Look], alike: float) -> list[Fault]:
 
 
 def groups_of(looks: list[Look]) -> list[int]:
-    """Return a number for each file: files of one patient share one, as far as files say who it is."""
-    keys = [look.patient or number for number, look in enumerate(looks)]
+    """Return a number for each file: files of one patient share one, as far as they or their folders say who it is."""
+    keys = [look.patient or look.item.folder or number for number, look in enumerate(looks)]
     numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
     return [numbers[key] for key in keys]
 
@@ -64,7 +68,7 @@ def groups_of(looks: list[Look]) -> list[int]:
 
 def _alone(look: Look) -> list[Fault]:
     def fault(kind: str, what: str, fix: str) -> Fault:
-        return Fault(kind, look.entry.name, what, fix, False)
+        return Fault(kind, look.item.name, what, fix, False)
 
     found = []
     if look.values == 1:
@@ -96,13 +100,13 @@ def _folded(faults: list[Fault], count: int, found: Listing, most: float = 0.5) 
 
 def _masks(found: Listing, looks: list[Look]) -> list[Fault]:
     """Empty masks, where others of the class have something in theirs, and masks that leave nothing out."""
-    with_some = {look.entry.label for look in looks if look.inside > 0}
+    with_some = {look.item.label for look in looks if look.inside > 0}
     faults = []
     for look in looks:
-        if look.inside == 0 and look.entry.label in with_some:
-            faults.append(Fault("empty mask", look.entry.name, "has an empty mask", "right if nothing is to be found in it; else draw it again", False))
+        if look.inside == 0 and look.item.label in with_some:
+            faults.append(Fault("empty mask", look.item.name, "has an empty mask", "right if nothing is to be found in it; else draw it again", False))
         elif look.inside > ALL:
-            faults.append(Fault("mask of everything", look.entry.name, f"has a mask of {look.inside:.0%} of its pixels", "turn it round: 0 outside, 255 inside", False))
+            faults.append(Fault("mask of everything", look.item.name, f"has a mask of {look.inside:.0%} of its pixels", "turn it round: 0 outside, 255 inside", False))
     return faults
 
 
@@ -116,7 +120,7 @@ def _units(found: Listing, looks: list[Look]) -> list[Fault]:
     (usual, _), (rare, count) = kinds.most_common()
     odd = next(look for look in looks if (look.unit == HU) == (rare == "Hounsfield units"))
     few = f"is in {rare}, as {count} of {len(looks)} files are; the others are in {usual}"
-    return [Fault("mixed units", odd.entry.name, few, "keep both kinds in folders of their own")]
+    return [Fault("mixed units", odd.item.name, few, "keep both kinds in folders of their own")]
 
 
 def _modalities(found: Listing, looks: list[Look]) -> list[Fault]:
@@ -125,7 +129,7 @@ def _modalities(found: Listing, looks: list[Look]) -> list[Fault]:
         return []
     (usual, _), *others = counts.most_common()
     return [
-        Fault("several modalities", next(look.entry.name for look in looks if look.modality == name),
+        Fault("several modalities", next(look.item.name for look in looks if look.modality == name),
               f"is {name}, as {count} of {len(looks)} files are, beside {usual}", "keep each kind in a folder of its own", False)
         for name, count in others
     ]  # fmt: skip
@@ -136,7 +140,7 @@ def _scales(found: Listing, looks: list[Look]) -> list[Fault]:
     usual = statistics.median(look.high - look.low for look in some) if some else 1.0
     said = "normalise each image on its own, by percentiles or z-score"
     faults = [
-        Fault("another scale", look.entry.name, f"spans {look.high - look.low:g} grey values, the others about {usual:g}", said, False)
+        Fault("another scale", look.item.name, f"spans {look.high - look.low:g} grey values, the others about {usual:g}", said, False)
         for look in some
         if not usual / SCALE < look.high - look.low < usual * SCALE
     ]
@@ -146,7 +150,7 @@ def _scales(found: Listing, looks: list[Look]) -> list[Fault]:
 def _sizes(found: Listing, looks: list[Look]) -> list[Fault]:
     usual = [statistics.median(look.size[axis] for look in looks) for axis in (1, 2)]
     return [
-        Fault("odd size", look.entry.name, f"has {look.size[2]} × {look.size[1]} pixels, the others about {usual[1]:g} × {usual[0]:g}",
+        Fault("odd size", look.item.name, f"has {look.size[2]} × {look.size[1]} pixels, the others about {usual[1]:g} × {usual[0]:g}",
               "look whether it is the image, and not a thumbnail or a page", False)
         for look in looks
         if any(not one / ODD < side < one * ODD for side, one in zip(look.size[1:], usual))
@@ -158,7 +162,7 @@ def _colours(found: Listing, looks: list[Look]) -> list[Fault]:
     if len(odd) > len(looks) / 2:
         return []
     fix = "it becomes grey; look whether it is a Doppler image, a screenshot or marked by hand"
-    return [Fault("colour", look.entry.name, "is in colour, most others are grey", fix, False) for look in odd]
+    return [Fault("colour", look.item.name, "is in colour, most others are grey", fix, False) for look in odd]
 
 
 # ---- pairs
@@ -171,7 +175,7 @@ def as_set(found: Listing, looks: list[Look], groups: list[int]) -> ImageSet:
     return ImageSet(
         "thumbnails", "real", modality, torch.stack([look.thumb for look in looks])[:, None].float(),
         torch.zeros(len(looks), dtype=torch.int64), ("any",), None, torch.tensor(groups), "image, patients unknown",
-        tuple(look.entry.name for look in looks), "your own files",
+        tuple(look.item.name for look in looks), "your own files",
     )  # fmt: skip
 
 
@@ -190,23 +194,23 @@ def _twins(found: Listing, looks: list[Look], groups: list[int], alike: float) -
 
 
 def _pair(found: Listing, kind: str, one: Look, other: Look, what: str) -> Fault:
-    said = f"{what} {one.entry.name}"
-    if one.side != other.side:
-        said += f": a leak from {one.side} into {other.side}"
-    if one.entry.label != other.entry.label:
-        classes = found.classes[other.entry.label], found.classes[one.entry.label]
+    said = f"{what} {one.item.name}"
+    if one.item.side != other.item.side:
+        said += f": a leak from {one.item.side} into {other.item.side}"
+    if one.item.label != other.item.label:
+        classes = found.classes[other.item.label], found.classes[one.item.label]
         said += f"{ONE_CALLED} {classes[0]}, the other {classes[1]}"
-    return Fault(kind, other.entry.name, said, KEEP_ONE, False, (one.entry.name, other.entry.name))
+    return Fault(kind, other.item.name, said, KEEP_ONE, False, (one.item.name, other.item.name))
 
 
 def _follow_ups(looks: list[Look], groups: list[int]) -> list[Fault]:
     """One fault for each patient that names tell of and whose files may stand on two sides."""
     by_patient: dict[str, list[int]] = defaultdict(list)
     for number, look in enumerate(looks):
-        if not look.side and (patient := patient_in(look.entry.name)):
+        if not look.item.side and (patient := patient_in(look.item.name)):
             by_patient[patient].append(number)
     return [
-        Fault("follow-up", looks[some[-1]].entry.name, f"and {looks[some[0]].entry.name} are one patient's by their names ({len(some)} files)",
+        Fault("follow-up", looks[some[-1]].item.name, f"and {looks[some[0]].item.name} are one patient's by their names ({len(some)} files)",
               "split by hand, so that a patient stands on one side", False)
         for some in by_patient.values()
         if len({groups[k] for k in some}) > 1
@@ -220,24 +224,48 @@ def votes_of(found: Listing, looks: list[Look], groups: list[int]) -> dict[int, 
     """Return for each group how many images it has of each class; slices count as images."""
     votes: dict[int, Counter] = defaultdict(Counter)
     for look, group in zip(looks, groups):
-        votes[group].update({1: look.marked, 0: look.size[0] - look.marked} if found.by_mask else {look.entry.label: look.size[0]})
+        votes[group].update({1: look.marked, 0: look.size[0] - look.marked} if found.by_mask else {look.item.label: look.size[0]})
     return votes
 
 
-def _classes(found: Listing, looks: list[Look], groups: list[int]) -> list[Fault]:
-    votes, name = votes_of(found, looks, groups), found.root.name
-    images = sum(votes.values(), Counter())
-    patients = Counter(max(range(len(found.classes)), key=lambda k: (vote[k], -k)) for vote in votes.values())
-    faults = []
-    if not any(look.side for look in looks) and not max(patients.values()) >= 3:
+def _patients(found: Listing, looks: list[Look], groups: list[int]) -> list[Fault]:
+    """Patients that stand for classes, on two sides, or are too few to be split; those of sides that are there are not."""
+    known = any(look.size[0] > 1 for look in looks) or all(look.patient or look.item.folder for look in looks)
+    if known and not found.by_mask and one_patient_a_class([look.item.label for look in looks], groups):
+        found.fault_of_patients()
+        return []
+    if both := _on_two_sides(looks, groups):
+        return both
+    sides = {look.item.side for look in looks}
+    if sides == set(SIDES):
+        return []
+    test = last_side(sides)
+    chosen = [k for k, look in enumerate(looks) if not test or look.item.side != test]
+    votes = votes_of(found, [looks[k] for k in chosen], [groups[k] for k in chosen])
+    counts = Counter(max(range(len(found.classes)), key=lambda k: (vote[k], -k)) for vote in votes.values())
+    if max(counts.values(), default=0) < 3:
         few = f"has no class with three groups or more (patients, or images where those are unknown), {len(votes)} in all"
-        faults.append(Fault("few patients", name, few, "add images of other patients"))
-    elif not found.by_mask and not any(look.side for look in looks):
-        faults += [
-            Fault("few patients", found.classes[k], f"has {count} groups: it can't stand on all three sides of a split", "add images of other patients", False)
-            for k, count in sorted(patients.items())
-            if count < 3
-        ]
+        return [Fault("few patients", found.root.name, few, "add images of other patients")]
+    return [
+        Fault("few patients", found.classes[k], f"has {count} groups: it can't stand on all three sides of a split", "add images of other patients", False)
+        for k, count in sorted(counts.items())
+        if count < 3 and not found.by_mask
+    ]
+
+
+def _on_two_sides(looks: list[Look], groups: list[int]) -> list[Fault]:
+    first: dict[int, Look] = {}
+    faults = {}
+    for look, group in zip(looks, groups):
+        other = first.setdefault(group, look)
+        if other.item.side != look.item.side:
+            what = f"is of the same patient as {other.item.name}: a leak from {other.item.side} into {look.item.side}"
+            faults.setdefault(group, Fault("patient on two sides", look.item.name, what, "put all of a patient's files on one side"))
+    return list(faults.values())
+
+
+def _classes(found: Listing, looks: list[Look], groups: list[int]) -> list[Fault]:
+    images, faults = sum(votes_of(found, looks, groups).values(), Counter()), _patients(found, looks, groups)
     there = {k: images[k] for k in range(len(found.classes)) if images[k]}
     most, least = max(there, key=there.get), min(there, key=there.get)
     if there[most] >= UNEVEN * there[least]:

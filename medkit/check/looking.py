@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from medkit._check import MedkitInputError
-from medkit.check.listing import Entry, Listing
+from medkit.data.listing import Item, Listing
 from medkit.data.mask import check_fits, mask_of
 from medkit.data.medmnist import SIDES, medmnist
 from medkit.data.read import Scan, grey, kind_of, read, read_npz
@@ -31,10 +31,10 @@ class Look(NamedTuple):
     highest value. values: 1 constant, 2 two-valued, 3 more. thumb: (SIDE, SIDE) uint8 of the middle slice, black
     its lowest value, white its highest; mask: (SIDE, SIDE) bool of the same, None where no mask was read.
     inside: share of pixels inside, NaN without a mask; marked: slices with one. deep: a picture of 16 bits or more.
-    side: of a file that is split already, else "". digest: of the file's bytes.
+    digest: of the file's bytes.
     """
 
-    entry: Entry
+    item: Item
     size: tuple[int, int, int]
     colour: bool
     low: float
@@ -51,7 +51,6 @@ class Look(NamedTuple):
     mask: Tensor | None
     inside: float
     marked: int
-    side: str = ""
 
 
 def look_at(found: Listing, progress: Callable | None) -> list[Look]:
@@ -60,24 +59,24 @@ def look_at(found: Listing, progress: Callable | None) -> list[Look]:
     Args:
         progress: such as tqdm, shown from 30 files on; None for none.
     """
-    shown = found.entries if progress is None or len(found.entries) < MANY else progress(found.entries, desc="looking at files")
+    shown = found.items if progress is None or len(found.items) < MANY else progress(found.items, desc="looking at files")
     looks = []
-    for entry in shown:
+    for item in shown:
         try:
-            scan = read(entry.image)
+            scan = read(item.image)
         except MedkitInputError as error:
             found.caught("unreadable image", error)
             scan = None
-        mask = _mask(found, entry, scan)
+        mask = _mask(found, item, scan)
         if scan is not None:
-            looks.append(_look(entry, scan, mask))
+            looks.append(_look(item, scan, mask))
     return looks
 
 
-def _mask(found: Listing, entry: Entry, scan: Scan | None) -> np.ndarray | None:
+def _mask(found: Listing, item: Item, scan: Scan | None) -> np.ndarray | None:
     """Return all masks of an image together, (S, H, W) bool; None where there is none that can be used."""
     whole = None
-    for path in entry.masks:
+    for path in item.masks:
         try:
             mask_scan = read(path)
             mask = mask_of(path, mask_scan, found.labels)
@@ -96,12 +95,12 @@ def _mask(found: Listing, entry: Entry, scan: Scan | None) -> np.ndarray | None:
     return whole
 
 
-def _look(entry: Entry, scan: Scan, mask: np.ndarray | None) -> Look:
+def _look(item: Item, scan: Scan, mask: np.ndarray | None) -> Look:
     pixels = grey(scan.pixels)
     middle = len(pixels) // 2
     return Look(
-        entry, tuple(pixels.shape), scan.pixels.ndim == 4, *_numbers(pixels), scan.unit, scan.modality, scan.patient,
-        any("burned" in note for note in scan.notes), _is_deep(entry.image), _digest(entry.image), _thumb(pixels[middle]),
+        item, tuple(pixels.shape), scan.pixels.ndim == 4, *_numbers(pixels), scan.unit, scan.modality, scan.patient,
+        any("burned" in note for note in scan.notes), _is_deep(item.image), _digest(item.image), _thumb(pixels[middle]),
         None if mask is None else resize_mask(torch.from_numpy(mask[middle]), SIDE),
         float("nan") if mask is None else float(mask.mean()),
         0 if mask is None else int(mask.reshape(len(mask), -1).any(1).sum()),
@@ -142,17 +141,17 @@ def look_at_npz(path: Path) -> tuple[Listing, list[Look]]:
         MedkitInputError: as `medmnist`.
     """
     split, arrays = medmnist(path, SIDE), read_npz(path)
-    found = Listing(path.resolve().parent, "a file in MedMNIST's layout", split.train.classes)
+    found = Listing(path.resolve().parent, "a file in MedMNIST's layout", split.train.classes, split.train.title)
     looks = []
     for side in SIDES:
         for k, pixels in enumerate(arrays[f"{side}_images"]):
             values = grey(pixels[None].astype(np.float32))
             label = int(getattr(split, side).label[k])
-            entry = Entry(path, (), label, f"{side} {k}")
+            item = Item(label, path, (), f"{side} {k}", side=side)
             digest = hashlib.sha256(pixels.tobytes()).digest()
             looks.append(Look(
-                entry, tuple(values.shape), pixels.ndim == 3, *_numbers(values), "grey level", "unknown", None,
-                False, False, digest, _thumb(values[0]), None, float("nan"), 0, side,
+                item, tuple(values.shape), pixels.ndim == 3, *_numbers(values), "grey level", "unknown", None,
+                False, False, digest, _thumb(values[0]), None, float("nan"), 0,
             ))  # fmt: skip
-    found.entries = [look.entry for look in looks]
+    found.items = [look.item for look in looks]
     return found, looks

@@ -13,9 +13,10 @@ from tqdm.auto import tqdm
 from medkit._check import MedkitInputError
 from medkit.check import show
 from medkit.check.judging import as_set, groups_of, judge
-from medkit.check.listing import Fault, Listing, list_folder
+from medkit.data.listing import Fault, Listing
 from medkit.check.looking import Look, look_at, look_at_npz
 from medkit.data.leaks import ALIKE_ELSE
+from medkit.data.own import list_own
 from medkit.data.twins import bar
 from medkit.figure import short
 
@@ -63,30 +64,31 @@ def check_images(path: str | Path, progress: Callable | None = tqdm) -> Report:
         try:
             found, looks = look_at_npz(path)
         except MedkitInputError as error:
-            found = Listing(path.resolve().parent, "a file in MedMNIST's layout", ())
+            found = Listing(path.resolve().parent, "a file in MedMNIST's layout", (), path.stem)
             found.caught("unreadable image", error)
     else:
-        found = list_folder(path)
+        found = list_own(path)
         looks = look_at(found, progress)
     groups = groups_of(looks)
     alike = bar(as_set(found, looks, groups)) if looks else ALIKE_ELSE
-    faults = sorted([*found.faults, *judge(found, looks, alike)], key=lambda fault: not fault.stops)
+    judged = judge(found, looks, alike)
+    faults = sorted([*found.faults, *judged], key=lambda fault: not fault.stops)
     return Report(path.resolve().name, tuple(_facts(found, looks, groups, alike)), tuple(faults), found, tuple(looks))
 
 
 def _facts(found: Listing, looks: list[Look], groups: list[int], alike: float) -> list[tuple[str, str]]:
     slices = sum(look.size[0] for look in looks)
-    facts = [("layout", found.layout), ("images", f"{len(looks)} of {len(found.entries)} files could be read" + (f", {slices} slices" if slices > len(looks) else ""))]
+    facts = [("layout", found.layout), ("images", f"{len(looks)} of {len(found.items)} files could be read" + (f", {slices} slices" if slices > len(looks) else ""))]
     if not looks:
         return facts
-    counts = Counter(look.entry.label for look in looks)
+    counts = Counter(look.item.label for look in looks)
     if found.by_mask:
         marked = sum(look.marked for look in looks)
         facts.append(("classes", f"{found.classes[0]} {slices - marked} slices, {found.classes[1]} {marked}"))
     else:
         facts.append(("classes", ", ".join(f"{name} {counts[k]}" for k, name in enumerate(found.classes))))
-    if any(look.side for look in looks):
-        sides = Counter(look.side for look in looks)
+    if any(look.item.side for look in looks):
+        sides = Counter(look.item.side for look in looks)
         facts.append(("sides", ", ".join(f"{side} {count}" for side, count in sides.items())))
     facts.append(("sizes", " × ".join(_span([look.size[axis] for look in looks]) for axis in (2, 1)) + " pixels"))
     kinds = Counter(look.modality for look in looks)
@@ -110,6 +112,7 @@ def _span(numbers: list[int]) -> str:
 
 def _patients(looks: list[Look], groups: list[int]) -> str:
     known = len({look.patient for look in looks if look.patient})
+    folders = len({look.item.folder for look in looks if look.item.folder and not look.patient})
     volumes = sum(look.size[0] > 1 for look in looks)
-    said = [f"{known} by DICOM's PatientID"] * bool(known) + [f"{volumes} volumes, each taken for one"] * bool(volumes)
+    said = [f"{known} by DICOM's PatientID"] * bool(known) + [f"{folders} by the folders below the classes"] * bool(folders) + [f"{volumes} volumes, each taken for one"] * bool(volumes)
     return ", ".join(said) or "unknown: the files do not say"

@@ -12,7 +12,7 @@ from html import escape
 from matplotlib.axes import Axes
 
 from medkit import figure
-from medkit.check.listing import Fault
+from medkit.data.listing import Fault
 from medkit.check.looking import Look
 
 MANY = 10  # of one kind; the rest is counted
@@ -121,7 +121,7 @@ def _classes(report) -> list[str]:
     """Return a row of thumbnails for each class, evenly picked from its files."""
     rows = []
     for label, name in enumerate(report.listing.classes[:ROWS] if not report.listing.by_mask else ("all",)):
-        looks = [look for look in report.looks if report.listing.by_mask or look.entry.label == label]
+        looks = [look for look in report.looks if report.listing.by_mask or look.item.label == label]
         count = min(len(looks), IN_A_ROW)
         some = [looks[k * len(looks) // count] for k in range(count)]
         if some:
@@ -130,14 +130,14 @@ def _classes(report) -> list[str]:
 
 
 def _twins(report) -> list[str]:
-    by_name = {look.entry.name: look for look in report.looks}
+    by_name = {look.item.name: look for look in report.looks}
     pairs = [fault for fault in report.faults if fault.pair][:PAIRS]
     return [_row([by_name[name] for name in fault.pair], fault.kind) for fault in pairs]
 
 
 def _row(looks: list[Look], what: str) -> str:
     picture = figure.row(*(_panel(look, str(number)) for number, look in enumerate(looks, 1)), inches=1.7)
-    names = ", ".join(f"{number} {look.entry.name}" for number, look in enumerate(looks, 1))
+    names = ", ".join(f"{number} {look.item.name}" for number, look in enumerate(looks, 1))
     masks = "; the mask's outline is drawn" if any(look.mask is not None and look.mask.any() for look in looks) else ""
     volumes = "; of volumes the middle slice" if any(look.size[0] > 1 for look in looks) else ""
     return figure.as_html(

@@ -7,7 +7,7 @@
 | `public` (`archive`, `limit`) | real | brain MRI, head CT, breast ultrasound from MEDKIT_DATA |
 | `ct_masks` | real | lung tumours and bleeds on CT, with masks, from MEDKIT_DATA |
 | `benchmark` | real | breast ultrasound, the three splits of a published benchmark |
-| `own` (`folder`, `decathlon`, `medmnist`) | real | the reader's own files, in any of these layouts |
+| `own` (`listing`, `folder`, `decathlon`, `medmnist`) | real | the reader's own files, in any of these layouts |
 | `read`, `mask`, `stack` | | one door for image files; masks; from files to one set, slice by slice |
 | `samples` | library sample | single images from inside installed packages |
 | `container`, `resize`, `where` | | the set and its split by patient; one size; MEDKIT_DATA |
@@ -19,7 +19,6 @@
 from __future__ import annotations
 
 from medkit.data.container import ImageSet, Split, split_by_group
-from medkit.data.folder import image_folder
 from medkit.data.phantom import phantom_split
 from medkit.data.own import own_images, own_split
 from medkit.data.public import brain_mri, breast_ultrasound, head_ct
@@ -32,7 +31,6 @@ __all__ = [
     "breast_ultrasound",
     "data_root",
     "head_ct",
-    "image_folder",
     "own_images",
     "own_split",
     "phantom_split",

@@ -195,3 +195,17 @@ def split_by_group(data: ImageSet, shares=(0.7, 0.1, 0.2), seed: int = 0) -> Spl
             f"({data.unit}); add images of other patients"
         )
     return Split(*sides)
+
+
+def split_off_validation(data: ImageSet, test: Tensor, seed: int = 0) -> Split:
+    """Keep a test side as it is given, and make 15 % of the other groups the validation side, class by class.
+
+    Args:
+        test: (N,) bool, True where an image is on the test side.
+
+    Raises:
+        ValueError: as `split_by_group`, or a group stands on both sides.
+    """
+    inner = split_by_group(data.subset(~test), shares=(0.70, 0.15, 0.15), seed=seed)
+    train = data.subset(~test & ~torch.isin(data.group, inner.val.group))
+    return Split(train, inner.val, data.subset(test))

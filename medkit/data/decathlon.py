@@ -2,70 +2,67 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable
 from pathlib import Path
-
-from tqdm.auto import tqdm
 
 from medkit._check import MedkitInputError
 from medkit.data.archive import read_json
-from medkit.data.container import ImageSet
-from medkit.data.stack import Item, stack
+from medkit.data.listing import BY_MASK, Item, Listing
 
 LIST = "dataset.json"
-CLASSES = ("nothing marked", "marked")
 MODALITIES = {"MRI": "MRI", "CT": "CT", "MR": "MRI"}
 
 
-def decathlon(folder: str | Path, size: int = 64, progress: Callable | None = tqdm) -> ImageSet:
-    """Load the training volumes of a Decathlon task, slice by slice, a volume's slices in one group.
+def list_task(root: Path) -> Listing:
+    """List the training volumes of a Decathlon task with their label volumes, and all that is off.
 
     dataset.json: "training", a list of {"image": path, "label": path}; "labels", number -> name, 0 the
     background; "modality". All labels above 0 together are the mask; a slice is of the class "marked" where
     its mask is not empty.
 
     Args:
-        folder: with dataset.json in it. size: pixels along each side. progress: such as tqdm; None for none.
-
-    Raises:
-        MedkitInputError: names the file and the fix: not listed as it should be, missing, listed twice, of
-            several modalities, or a label volume that does not fit.
+        root: the folder with dataset.json in it.
     """
-    root = Path(folder)
-    listed = read_json(root / LIST)
-    items = [_item(root, entry) for entry in _entries(root, listed)]
-    labels = _labels(root, listed)
-    modality = listed.get("modality")
-    if not isinstance(modality, dict) or len(modality) != 1:
-        raise MedkitInputError(root / LIST, "lists several modalities or none", "choose a task of one modality, or split the volumes")
-    name = str(listed.get("name") or root.resolve().name)[:60]
+    found = Listing(root, "a Decathlon folder", BY_MASK, f"{root.name} (Decathlon folder)", by_mask=True)
+    try:
+        listed = read_json(root / LIST)
+    except MedkitInputError as error:
+        found.caught(LIST, error)
+        return found
     licence = str(listed.get("licence") or listed.get("license") or "licence not stated")[:60]
-    data = stack(
-        items, CLASSES, size, masks=True, title=f"{name} (Decathlon folder)", source=f"your own copy, {licence}",
-        modality=MODALITIES.get(str(next(iter(modality.values()))), "unknown"), labels=labels, progress=progress,
-    )  # fmt: skip
-    return dataclasses.replace(data, label=data.mask.flatten(1).any(1).long())
+    found.title, found.source = f"{str(listed.get('name') or root.name)[:60]} (Decathlon folder)", f"your own copy, {licence}"
+    _list_volumes(found, listed)
+    try:
+        found.labels = [int(number) for number in listed["labels"]]
+    except (KeyError, TypeError, ValueError, OverflowError):
+        found.fault(LIST, root / LIST, 'has no "labels" by number', "get the task's folder again")
+    modality = listed.get("modality")
+    if isinstance(modality, dict) and len(modality) == 1:
+        found.modality = MODALITIES.get(str(next(iter(modality.values()))), "unknown")
+    else:
+        found.fault(LIST, root / LIST, "lists several modalities or none", "choose a task of one modality, or split the volumes")
+    return found
 
 
-def _entries(root: Path, listed: dict) -> list[dict]:
-    entries = listed.get("training")
-    good = isinstance(entries, list) and entries and all(isinstance(e, dict) and {"image", "label"} <= e.keys() for e in entries)
-    if not good:
-        raise MedkitInputError(root / LIST, 'has no list "training" of images with labels', "get the task's folder again")
-    names = [str(entry["image"]) for entry in entries]
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise MedkitInputError(root / LIST, f"lists {Path(twice).name} twice", "take one of both out")
-    count = listed.get("numTraining", len(entries))
-    if count != len(entries):
-        raise MedkitInputError(root / LIST, f"lists {len(entries)} volumes and says numTraining {count}", "correct it, or get the folder again")
-    return entries
-
-
-def _item(root: Path, entry: dict) -> Item:
-    image, label = (_inside(root, str(entry[key])) for key in ("image", "label"))
-    return Item(0, image, (label,), image.name)
+def _list_volumes(found: Listing, listed: dict) -> None:
+    entries, path = listed.get("training"), found.root / LIST
+    good = isinstance(entries, list) and [one for one in entries if isinstance(one, dict) and {"image", "label"} <= one.keys()]
+    if not good or len(good) < len(entries):
+        found.fault(LIST, path, 'has no list "training" of images with labels', "get the task's folder again")
+    seen: set[str] = set()
+    for one in good or ():
+        if str(one["image"]) in seen:
+            found.fault("listed twice", path, f"lists {Path(str(one['image'])).name} twice", "take one of both out")
+            continue
+        seen.add(str(one["image"]))
+        try:
+            image, label = (_inside(found.root, str(one[key])) for key in ("image", "label"))
+        except MedkitInputError as error:
+            found.caught("listed and missing", error)
+            continue
+        found.items.append(Item(0, image, (label,), image.name))
+    count = listed.get("numTraining", len(entries or ()) if isinstance(entries, list) else 0)
+    if good and count != len(entries):
+        found.fault(LIST, path, f"lists {len(entries)} volumes and says numTraining {count}", "correct it, or get the folder again")
 
 
 def _inside(root: Path, named: str) -> Path:
@@ -80,11 +77,3 @@ def _inside(root: Path, named: str) -> Path:
     if not there:
         raise MedkitInputError(path, "is listed in dataset.json and is not there", "get the folder again")
     return path
-
-
-def _labels(root: Path, listed: dict) -> list[int]:
-    try:
-        numbers = [int(number) for number in listed["labels"]]
-    except (KeyError, TypeError, ValueError, OverflowError):
-        raise MedkitInputError(root / LIST, 'has no "labels" by number', "get the task's folder again") from None
-    return numbers

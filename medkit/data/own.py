@@ -6,78 +6,119 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
+import torch
 from tqdm.auto import tqdm
 
 from medkit._check import MedkitInputError
-from medkit.data.container import ImageSet, Split, joined, split_by_group
-from medkit.data.decathlon import LIST, decathlon
-from medkit.data.folder import image_folder, is_image_name, stem_of
-from medkit.data.medmnist import medmnist
-from medkit.data.stack import Item, stack
+from medkit.data.container import ImageSet, Split, joined, split_by_group, split_off_validation
+from medkit.data.decathlon import LIST, list_task
+from medkit.data.folder import list_tree, unwrapped
+from medkit.data.listing import Listing
+from medkit.data.medmnist import SIDES, medmnist
+from medkit.data.stack import stack
 
-LAYOUTS = "CLASS/image.png, a Decathlon folder with dataset.json, a MedMNIST .npz, or a folder of DICOM or NIfTI files"
+LAYOUTS = "CLASS/image.png, images/ and masks/, a Decathlon folder with dataset.json, a MedMNIST .npz, or a folder of DICOM or NIfTI files"
 
 
 def own_images(path: str | Path, size: int = 64, progress: Callable | None = tqdm) -> ImageSet:
     """Load the reader's own images.
 
+    Every image is resized by area to size × size, height and width each on its own (as published work on BUSI
+    does): nothing is cut off and no dark bars appear, but shapes of images that are not square are stretched,
+    which a note counts.
+
     Args:
-        path: one of these.
+        path: one of these; `medkit.data.folder` shows more.
             file.npz                     MedMNIST's layout; its three sides as one set
             FOLDER with dataset.json     a task of the Medical Segmentation Decathlon
             FOLDER/CLASS/image.png       a folder a class, masks beside as image_mask.png (BUSI's layout)
+            FOLDER/images, FOLDER/masks  images and masks of the same names
             FOLDER/*.dcm, *.nii.gz ...   images without a class; masks beside as image_mask.nii.gz
         size: pixels along each side. progress: such as tqdm; None for none.
 
+    Returns:
+        Grey values in the files' own range or in HU, classes in the order of their names. A class without any
+        mask, where others have some, counts as «nothing to find», which a note says; `mask` is None where no
+        image has one. Slices of one volume, DICOM files of one patient and files of one patient's folder share
+        a group; where nothing says whom images show, the unit is "image, patients unknown".
+
     Raises:
-        MedkitInputError: names the file and the fix.
+        MedkitInputError: names the file and the fix; no set is made from a part of the files.
     """
     path = Path(path)
-    if path.suffix.lower() == ".npz":
+    if path.suffix.lower() == ".npz" and not path.is_dir():
         sides = medmnist(path, size)
         return joined((sides.train, sides.val, sides.test))
-    if not path.is_dir():
-        raise MedkitInputError(path, "is neither a folder nor an .npz file", f"give {LAYOUTS}")
-    if (path / LIST).is_file():
-        return decathlon(path, size, progress)
-    files, folders = ([one for one in path.iterdir() if kind(one)] for kind in (Path.is_file, Path.is_dir))
-    if any(map(is_image_name, files)) and not any(is_image_name(file) for folder in folders for file in folder.iterdir()):
-        return _unsorted(path, size, progress)
-    return image_folder(path, size, progress)
+    return _load(list_own(path), size, progress)[0]
 
 
 def own_split(path: str | Path, size: int = 64, seed: int = 0, progress: Callable | None = tqdm) -> Split:
-    """Load the reader's own images, split by group: by the file's own split, or at random by `split_by_group`.
+    """Load the reader's own images, split by group: as files or folders are split already, or at random.
+
+    Folders train, val and test are taken at their word. Of two of them the later one is the test, and validation
+    comes from the other by `split_off_validation`. All else is dealt out by `split_by_group`.
 
     Args:
         path, size, progress: as for `own_images`; seed: of the random split.
 
     Raises:
-        MedkitInputError: as there, or too few groups to split.
+        MedkitInputError: as there; too few groups to split; or a group on two sides.
     """
     path = Path(path)
-    if path.suffix.lower() == ".npz":
+    if path.suffix.lower() == ".npz" and not path.is_dir():
         return medmnist(path, size)
-    images = own_images(path, size, progress)
+    data, side = _load(list_own(path), size, progress)
     try:
-        return split_by_group(images, seed=seed)
+        return _by_side(data, side, seed) if any(side) else split_by_group(data, seed=seed)
     except ValueError as error:
-        raise MedkitInputError(path, "has too few images to split", str(error)) from error
+        raise MedkitInputError(path, "can't be split into training, validation and test", str(error)) from error
 
 
-def _unsorted(folder: Path, size: int, progress: Callable | None) -> ImageSet:
-    """Return the images of a folder that names no classes: marked or not, where there are masks."""
-    files = sorted(file for file in folder.iterdir() if file.is_file() and is_image_name(file))
-    masks = {stem_of(file).lower().removesuffix("_mask"): file for file in files if stem_of(file).lower().endswith("_mask")}
-    images = [file for file in files if file not in masks.values()]
-    named = {stem_of(file).lower() for file in images}
-    alone = next((file for stem, file in masks.items() if stem not in named), None)
-    if alone:
-        raise MedkitInputError(alone, "is a mask without its image", "add the image or remove it")
-    bare = next((file for file in images if stem_of(file).lower() not in masks), None)
-    if masks and bare:
-        raise MedkitInputError(bare, "has no mask while others have one", "add it, all 0 if empty")
-    items = [Item(0, file, [masks[stem_of(file).lower()]] if masks else [], file.name) for file in images]
-    title, classes = f"folder {folder.resolve().name}", ("nothing marked", "marked") if masks else ("unlabelled",)
-    data = stack(items, classes, size, masks=bool(masks), title=title, source="a folder of your own", progress=progress)
-    return dataclasses.replace(data, label=data.mask.flatten(1).any(1).long()) if masks else data
+def list_own(path: str | Path) -> Listing:
+    """List a folder in any of the layouts of `own_images`, with all that is off.
+
+    Raises:
+        MedkitInputError: no folder, or one that may not be looked into.
+    """
+    root = Path(path).resolve()
+    if not root.is_dir():
+        raise MedkitInputError(path, "is neither a folder nor an .npz file", f"give {LAYOUTS}")
+    inner = root if (root / LIST).is_file() else unwrapped(root)
+    return list_task(inner) if (inner / LIST).is_file() else list_tree(inner)
+
+
+def one_patient_a_class(label: list[int], group: list[int]) -> bool:
+    """Tell whether what should be classes are patients: three or more, each with one group of its own."""
+    pairs = set(zip(label, group))
+    return len(pairs) >= 3 and len(pairs) == len({k for k, _ in pairs}) == len({g for _, g in pairs})
+
+
+def _load(found: Listing, size: int, progress: Callable | None) -> tuple[ImageSet, list[str]]:
+    """Return the images of a listing, and the side of each."""
+    found.refuse_faults()
+    data, owner = stack(found, size, progress)
+    if found.by_mask:
+        data = dataclasses.replace(data, label=data.mask.flatten(1).any(1).long())
+    elif data.unit == "patient" and one_patient_a_class(data.label.tolist(), data.group.tolist()):
+        found.fault_of_patients()
+        found.refuse_faults()
+    elif data.mask is not None:
+        bare = set(range(len(found.classes))) - {item.label for item in found.items if item.masks}
+        listed = ", ".join(f"{found.classes[k]} ({sum(item.label == k for item in found.items)} images)" for k in sorted(bare))
+        notes = (f"No mask files in {listed}: taken as nothing to find.",) if bare else ()
+        data = dataclasses.replace(data, notes=(*data.notes, *notes))
+    return data, [found.items[k].side for k in owner.tolist()]
+
+
+def _by_side(data: ImageSet, side: list[str], seed: int) -> Split:
+    """Return the split that folders make; a note says so."""
+    data = dataclasses.replace(data, notes=(*data.notes, "Training and test images as the folders have them."))
+    if set(side) == set(SIDES):
+        return Split(*(data.subset(torch.tensor([one == name for one in side])) for name in SIDES))
+    test = last_side(set(side))
+    return split_off_validation(data, torch.tensor([one == test for one in side]), seed)
+
+
+def last_side(sides: set[str]) -> str:
+    """Return which of the sides that folders make is the test; "" where they make none."""
+    return max((side for side in sides if side), key=SIDES.index, default="")

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from medkit._check import MedkitInputError
 from medkit.data.archive import FETCH, read_arrays, read_json, unpack_masks
-from medkit.data.container import ImageSet, Split, split_by_group
+from medkit.data.container import ImageSet, Split, split_by_group, split_off_validation
 from medkit.data.limit import limit_split
 from medkit.data.resize import resize_image, resize_mask
 
@@ -87,9 +87,7 @@ def brain_mri(root: str | Path, size: int = 64, limit: int | None = None, seed: 
     test = torch.as_tensor(arrays["test"])
     if test.all() or not test.any():
         raise MedkitInputError(path, "marks all images as test or none", FETCH)
-    inner = split_by_group(data.subset(~test), shares=(0.70, 0.15, 0.15), seed=seed)
-    training = data.subset(~test & ~torch.isin(data.group, inner.val.group))
-    return limit_split(Split(training, inner.val, data.subset(test)), limit, seed)
+    return limit_split(split_off_validation(data, test, seed), limit, seed)
 
 
 def head_ct(

@@ -13,21 +13,13 @@ from tqdm.auto import tqdm
 
 from medkit._check import MedkitInputError
 from medkit.data.container import ImageSet
+from medkit.data.listing import Item, Listing
 from medkit.data.mask import check_fits, mask_of
 from medkit.data.read import HU, Scan, grey, read
 from medkit.data.resize import resize_image, resize_mask
 
 UNKNOWN = "image, patients unknown"
 MANY = 30  # files from which a progress bar shows
-
-
-class Item(NamedTuple):
-    """One image file of a set: its class, its masks (several are one together), its name in messages and tables."""
-
-    label: int
-    image: Path
-    masks: Sequence[Path]
-    name: str
 
 
 class _Slices(NamedTuple):
@@ -38,39 +30,41 @@ class _Slices(NamedTuple):
     scan: Scan  # without its pixels
 
 
-def stack(
-    items: Sequence[Item], classes: Sequence[str], size: int, *, masks: bool, title: str, source: str,
-    modality: str = "", labels: Collection[int] | None = None, progress: Callable | None = tqdm,
-) -> ImageSet:  # fmt: skip
-    """Read all files, one after the other, resize each slice, and return them as one set.
+def stack(found: Listing, size: int, progress: Callable | None = tqdm) -> tuple[ImageSet, Tensor]:
+    """Read all files of a listing, one after the other, resize each slice, and return them as one set.
 
     Args:
-        items: the files; classes: names of their labels; size: pixels along each side.
-        masks: whether the set has any; an item without one then has nothing to find.
-        title, source: of the set; modality: where the files do not say it.
-        labels: of mask files, as for `read_mask`. progress: such as tqdm; None for none.
+        found: items, classes, and what the set is called; an item without a mask has nothing to find where others have one.
+        size: pixels along each side. progress: such as tqdm; None for none.
+
+    Returns:
+        The set, and for each of its N images the number of its item: (N,) int64.
 
     Raises:
         MedkitInputError: names the file and the fix; no set is made from a part of them.
     """
+    items = found.items
     shown = items if progress is None or len(items) < MANY else progress(items, desc="reading files")
-    read_in = [_slices(item, size, labels) for item in shown]
+    read_in = [_slices(item, size, found.labels) for item in shown]
     counts = [len(one.image) for one in read_in]
     names = [f"{item.name} slice {k}" if n > 1 else item.name for item, n in zip(items, counts) for k in range(n)]
-    group, unit = _groups([one.scan for one in read_in], counts)
+    owner = torch.arange(len(items)).repeat_interleave(torch.tensor(counts, dtype=torch.int64))
+    group, unit = _groups(items, read_in, owner)
     in_hu = {one.scan.unit == HU for one in read_in}
     if len(in_hu) > 1:
         odd = next(item for item, one in zip(items, read_in) if one.scan.unit != HU)
         raise MedkitInputError(odd.image, "is in grey levels, other files are in Hounsfield units", "keep both kinds in folders of their own")
-    found = sorted({one.scan.modality for one in read_in} - {"unknown"})
-    return ImageSet(
-        title=title, tier="real", modality=modality or " + ".join(found) or "unknown",
+    said = " + ".join(sorted({one.scan.modality for one in read_in} - {"unknown"}))
+    masks = any(item.masks for item in items)
+    data = ImageSet(
+        title=found.title, tier="real", modality=found.modality if found.modality != "unknown" else said or "unknown",
         image=torch.cat([one.image for one in read_in])[:, None],
         mask=torch.cat([one.mask for one in read_in])[:, None] if masks else None,
-        label=torch.tensor([item.label for item, n in zip(items, counts) for _ in range(n)]), classes=tuple(classes),
-        group=group, unit=unit, name=tuple(names), source=source, notes=_notes(read_in, unit, in_hu == {True}),
-        spacing=torch.tensor([one.spacing for one, n in zip(read_in, counts) for _ in range(n)]),
+        label=torch.tensor([item.label for item in items])[owner], classes=found.classes,
+        group=group, unit=unit, name=tuple(names), source=found.source, notes=_notes(items, read_in, unit, in_hu == {True}),
+        spacing=torch.tensor([one.spacing for one in read_in])[owner],
     )  # fmt: skip
+    return data, owner
 
 
 def _slices(item: Item, size: int, labels: Collection[int] | None) -> _Slices:
@@ -88,16 +82,18 @@ def _slices(item: Item, size: int, labels: Collection[int] | None) -> _Slices:
     return _Slices(image, mask, spacing, height == width, scan._replace(pixels=np.empty(0)))
 
 
-def _groups(scans: list[Scan], counts: list[int]) -> tuple[Tensor, str]:
-    """Return a group for each slice: that of its patient where files say who it is, else its file's."""
-    known = all(scan.patient for scan in scans) or max(counts, default=1) > 1
-    keys = [scan.patient or number for number, scan in enumerate(scans)]
+def _groups(items: Sequence[Item], read_in: list[_Slices], owner: Tensor) -> tuple[Tensor, str]:
+    """Return a group for each slice: that of its patient where the file says who it is, else its folder's or its file's."""
+    keys = [one.scan.patient or item.folder or number for number, (item, one) in enumerate(zip(items, read_in))]
     numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
-    return torch.tensor([numbers[key] for key, n in zip(keys, counts) for _ in range(n)]), "patient" if known else UNKNOWN
+    known = len(owner) > len(items) or all(isinstance(key, str) for key in keys)
+    return torch.tensor([numbers[key] for key in keys])[owner], "patient" if known else UNKNOWN
 
 
-def _notes(read_in: list[_Slices], unit: str, in_hu: bool) -> tuple[str, ...]:
+def _notes(items: Sequence[Item], read_in: list[_Slices], unit: str, in_hu: bool) -> tuple[str, ...]:
     notes = ["Patients unknown: images of one patient may stand on both sides of a split."] if unit == UNKNOWN else []
+    if any(item.folder and not one.scan.patient for item, one in zip(items, read_in)):
+        notes.append("Folders below the classes were taken for patients where files do not say whom they show.")
     stretched = sum(not one.square for one in read_in)
     if stretched:
         notes.append(f"{stretched} of {len(read_in)} images are not square and were stretched.")

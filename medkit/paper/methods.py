@@ -136,7 +136,7 @@ METHODS = (
             Place("§3.2", "generalize better on unseen data"),
         ),
         (
-            "medkit.data.folder:image_folder",
+            "medkit.data.own:own_images",
             "medkit.data.container:Split",
             "medkit.shift.runs:run",
             "medkit.claims.shifted:unseen",

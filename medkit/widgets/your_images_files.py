@@ -21,7 +21,7 @@ from PIL import Image
 from medkit import lesson
 from medkit._check import MedkitInputError
 from medkit.data.container import ImageSet
-from medkit.data.folder import is_image_name
+from medkit.data.folder import is_image
 from medkit.data.phantom import phantom
 from medkit.data.read import kind_of
 from medkit.data.read.dicom import silent
@@ -152,7 +152,7 @@ def inside_pydicom(name: str) -> Path:
 
 def image_files(path: Path) -> Iterator[Path]:
     """Yield the image files of a folder and of the folders in it, sorted, masks among them."""
-    yield from (file for file in sorted(path.rglob("*")) if file.is_file() and is_image_name(file))
+    yield from (file for file in sorted(path.rglob("*")) if file.is_file() and is_image(file))
 
 
 # ---- what must not leave a file
