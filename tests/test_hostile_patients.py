@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import traceback
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -100,6 +102,30 @@ def test_an_error_about_such_a_file_says_nothing_of_them(tmp_path, name, capfd, 
         assert patients.found_in(text) == [] and str(tmp_path) not in text
 
 
+def test_decoders_log_nothing_even_where_all_is_asked_for(tmp_path, caplog):
+    from PIL import Image
+    from pydicom.data import get_testdata_file
+
+    caplog.set_level(logging.DEBUG)
+    tags = Image.Exif()
+    tags[0x010E] = tags[0x013B] = patients.PLANTED["name"].decode()  # ImageDescription, Artist
+    Image.fromarray(np.eye(8, dtype=np.uint8)).save(tmp_path / "a.tif", exif=tags)
+    with Image.open(tmp_path / "a.tif") as picture:
+        picture.load()
+    assert patients.found_in(caplog.text) == ["name"]  # Pillow does quote them
+    Image.fromarray(np.eye(8, dtype=np.uint8)).save(tmp_path / "a.jpg", exif=tags)
+    cut = Path(get_testdata_file("JPEG2000.dcm")).read_bytes()
+    (tmp_path / "a.dcm").write_bytes(cut[: len(cut) - 9000] + bytes(9000))
+    logging.getLogger("pydicom").error("before")
+    caplog.clear()
+    for name in ("a.tif", "a.jpg", "a.dcm"):
+        with contextlib.suppress(MedkitInputError):
+            read(tmp_path / name)
+    assert caplog.text == ""
+    logging.getLogger("pydicom").error("after")
+    assert "after" in caplog.text  # and others may go on logging
+
+
 def test_folders_above_a_file_may_name_a_patient_and_are_not_shown(tmp_path):
     root = patients.folder(tmp_path / "Sentinel^Nomen" / "own", count=2)
     (root / "ill" / "0.dcm").write_bytes(b"")
@@ -122,7 +148,6 @@ def test_the_same_patient_has_another_key_elsewhere(folder):
 def test_the_page_of_one_s_own_images_says_nothing_of_them(tmp_path, monkeypatch):
     import base64
     import re
-    from pathlib import Path
 
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
     for name, value in {"MEDKIT_FAST": "1", "MEDKIT_PROGRESS": str(tmp_path / "progress.json")}.items():

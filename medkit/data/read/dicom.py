@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import hmac
 import io
-import logging
 import math
 import secrets
 import zlib
@@ -22,7 +21,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from medkit._check import MedkitInputError
-from medkit.data.read.scan import BUDGET, GREY, HEADER, HU, Scan, check_budget, checked, door, inflate
+from medkit.data.read.scan import BUDGET, GREY, HEADER, HU, Scan, check_budget, checked, door, inflate, no_log
 
 DEFLATED = "1.2.840.10008.1.2.1.99"  # the transfer syntax whose whole data set is packed
 EXPLICIT, IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"  # what it is once it is unpacked, or without the preamble
@@ -60,13 +59,13 @@ def silent() -> Iterator[None]:
     """Keep pydicom's log lines, which may quote a patient's values, to themselves; for the time being, do not validate."""
     from pydicom import config
 
-    logger = logging.getLogger("pydicom")
-    before, mode = logger.disabled, config.settings.reading_validation_mode
-    logger.disabled, config.settings.reading_validation_mode = True, config.IGNORE
+    mode = config.settings.reading_validation_mode
+    config.settings.reading_validation_mode = config.IGNORE
     try:
-        yield
+        with no_log():
+            yield
     finally:
-        logger.disabled, config.settings.reading_validation_mode = before, mode
+        config.settings.reading_validation_mode = mode
 
 
 @functools.cache

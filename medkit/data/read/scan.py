@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -40,16 +41,30 @@ class Scan(NamedTuple):
 
 
 @contextmanager
+def no_log() -> Iterator[None]:
+    """Let the decoders' packages log nothing for the time being, whatever level the user asks for."""
+    loggers = [logging.getLogger(name) for name in ("pydicom", "nibabel", "PIL")]  # those below them take their levels
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels):
+            logger.setLevel(level)
+
+
+@contextmanager
 def door(path: Path, what: str, fix: str) -> Iterator[None]:
     """Let nothing out of a decoder but `MedkitInputError`: decoders raise almost anything on damaged files.
 
-    Their warnings are kept in: they may quote what a header says of a patient.
+    Their warnings and log lines are kept in: they may quote what a header says of a patient.
 
     Args:
         path: the file; what: it should have been, such as "a DICOM file"; fix: what to do.
     """
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), no_log():
             warnings.simplefilter("ignore")
             yield
     except MedkitInputError:
