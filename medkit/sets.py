@@ -47,7 +47,8 @@ def load(name: str, preset: Preset, *, fold: int = 0, allow_leak: bool = False, 
         seed: of phantoms and splits.
 
     Published sets hold twins of their own images (`medkit.data.leaks`): training loses them, and the
-    notes say how many. In a folder of the reader's they are an error that names the pairs.
+    notes say how many. In a folder of the reader's that is split at random they stay on one side; in one
+    that is split already they are an error that names the pairs.
 
     Raises:
         MedkitInputError: no such data, no MEDKIT_DATA to find them in, or too few images.

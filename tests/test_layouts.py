@@ -14,6 +14,7 @@ from medkit._check import MedkitInputError
 from medkit.check import check_images
 from medkit.data import folder
 from medkit.data.folder import is_image, stem_of
+from medkit.data.leaks import find_leaks
 from medkit.data.listing import contents
 from medkit.data.own import list_own, own_images, own_split
 
@@ -60,8 +61,11 @@ def test_hand_masks_in_a_folder_of_their_own_or_beside(tmp_path, images, masks, 
 def test_hand_a_mask_s_word_alone_makes_no_mask(tmp_path):
     for k, name in enumerate(("front_seg", "side_label", "back")):
         picture(tmp_path / f"{name}.png", k)
-    data, found = read(tmp_path)
-    assert data.classes == ("unlabelled",) and data.mask is None and len(found) == 3
+    data = own_images(tmp_path, size=16, progress=None)
+    assert data.classes == ("unlabelled",) and data.mask is None and len(data) == 3
+    assert told(check_images(tmp_path, progress=None)) == [("nothing to learn", tmp_path.name)]
+    with pytest.raises(MedkitInputError, match="names no classes and holds no masks; make CLASS/image.png"):
+        own_split(tmp_path, progress=None)
 
 
 @pytest.mark.parametrize("inner", ["{what}/{kind}", "{kind}/{what}"])
@@ -82,7 +86,10 @@ def test_hand_a_class_a_patient_a_series(tmp_path):
     assert data.group.tolist() == [0, 0, 1, 1, 2, 2] * 2  # by PatientID, not by folder
     assert data.name[:3] == ("ill/folder 1/folder 1/IM00000", "ill/folder 1/folder 1/IM00001", "ill/folder 2/folder 1/IM00000")
     report = check_images(tmp_path, progress=None)
-    assert "Mueller" not in "".join(data.name) + str(report) + report._repr_html_()
+    assert "Mueller" not in "".join(data.name) + str(report) + report._repr_html_() and "--names" in dict(report.facts)["folders"]
+    (tmp_path / "ill" / "Mueller 1" / "series" / "x.png").write_bytes(b"cut")
+    assert told(check_images(tmp_path, progress=None)) == [("unreadable image", "ill/folder 1/folder 1/x.png")]
+    assert told(check_images(tmp_path, progress=None, names=True)) == [("unreadable image", "ill/Mueller 1/series/x.png")]
 
 
 def test_hand_folders_below_a_class_are_patients_from_three_on(tmp_path):
@@ -90,11 +97,43 @@ def test_hand_folders_below_a_class_are_patients_from_three_on(tmp_path):
         picture(tmp_path / ("ill" if k < 6 else "well") / f"p{k // 2}" / f"{k}.png", k)
     data, _ = read(tmp_path)
     assert data.group.tolist() == [k // 2 for k in range(12)] and data.unit == "patient"
-    assert any("taken for patients" in note for note in data.notes)
-    assert dict(check_images(tmp_path, progress=None).facts)["patients"] == "6 by the folders below the classes"
+    assert any("patients were told by the names" in note for note in data.notes)
+    assert dict(check_images(tmp_path, progress=None).facts)["patients"] == "6 by names of files or folders"
     for k in range(4):
         picture(tmp_path / "two" / ("ill" if k < 2 else "well") / f"p{k % 2}" / f"{k}.png", k)
     assert own_images(tmp_path / "two", size=16, progress=None).group.tolist() == [0, 1, 2, 3]
+
+
+def test_hand_names_of_files_tell_patients_apart(tmp_path):
+    for k in range(12):
+        picture(tmp_path / ("ill" if k < 6 else "well") / f"sub-{k // 2:02}_view{k % 2}.png", k)
+    data, _ = read(tmp_path)
+    assert data.group.tolist() == [k // 2 for k in range(12)] and data.unit == "patient"
+    assert dict(check_images(tmp_path, progress=None).facts)["patients"] == "6 by names of files or folders"
+
+
+def test_hand_copies_of_a_picture_stand_on_one_side(tmp_path):
+    for k in range(20):
+        picture(tmp_path / ("ill" if k % 2 else "well") / f"{k}.png", k)
+        Image.fromarray(pixels(k)[:, ::-1].copy()).save(tmp_path / ("ill" if k % 2 else "well") / f"{k}_again.png")
+    assert "20 pairs of images are one picture, as it is or moved: they stand on one side of a split." in own_split(tmp_path, progress=None).test.notes
+    for seed in range(5):
+        split = own_split(tmp_path, size=32, seed=seed, progress=None)
+        assert find_leaks(split) == [] and len(split.train) + len(split.val) + len(split.test) == 40
+    report = check_images(tmp_path, progress=None)
+    assert [fault.kind for fault in report.faults] == ["augmented copy"] * 20 and not report.stops
+    assert "a split keeps both on one side" in report.faults[0].fix
+
+
+def test_hand_copies_across_sides_that_folders_make_are_left_to_the_reader(tmp_path):
+    for k in range(24):
+        side = "train" if k < 16 else "test"
+        picture(tmp_path / side / ("ill" if k % 2 else "well") / f"{k}.png", 0 if k in (3, 20) else 5 if k == 7 else k)
+    for seed in range(5):  # 5 and 7 are one picture, both in train; 3 and 20 are one, too
+        leaks = find_leaks(own_split(tmp_path, seed=seed, progress=None))
+        assert [(leak.kind, leak.names) for leak in leaks] == [("byte twin", ("train/ill/3.png", "test/well/20.png"))]
+    faults = {fault.name: fault for fault in check_images(tmp_path, progress=None).faults}
+    assert "a leak from train into test" in faults["train/ill/3.png"].what and "look which class is right" in faults["train/ill/3.png"].fix
 
 
 def test_hand_folders_train_and_test_are_taken_at_their_word(tmp_path):

@@ -16,6 +16,7 @@ from medkit._check import MedkitInputError
 from medkit.data import public
 from medkit.data.archive import read_arrays
 from medkit.data.where import data_root
+from medkit.data.twins import joined_by
 from medkit.prepare import brisc, busi, chosen, command, ct_ich, pictures, result, twins
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -123,7 +124,7 @@ def test_twins_of_busi_are_found():
     with np.load(data_root() / busi.FILE, allow_pickle=False) as known:
         image, group = known["image"], known["group"]
         assert (chosen.busi_groups() == group).all()
-    found = twins.groups(len(image), twins.pairs(image, "ultrasound"))
+    found = np.array(joined_by(len(image), twins.pairs(image, "ultrasound")))
     upper = np.triu(np.ones((len(group),) * 2, dtype=bool), 1)
     same, alike = ((one[:, None] == one[None])[upper] for one in (group, found))
     assert same.sum() == 197 and (same & alike).sum() >= 0.95 * 197 and (alike & ~same).sum() <= 20

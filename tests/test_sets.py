@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -34,6 +35,7 @@ def test_twins_leave_the_training_and_are_counted():
 
 
 def folder_with_twins(root):
+    """Make a folder of two classes in which one picture stands seven times."""
     image = pytest.importorskip("PIL.Image", reason="pillow is not installed")
     rng = np.random.default_rng(0)
     for label in ("benign", "malignant"):
@@ -46,9 +48,16 @@ def folder_with_twins(root):
     return root
 
 
-def test_a_leaky_folder_is_refused_by_name_or_marked_for_good(tmp_path):
-    root = folder_with_twins(tmp_path / "scans")
-    with pytest.raises(LeakError, match=r"byte twin.*malignant") as refused:
+def test_twins_in_a_folder_stand_on_one_side(tmp_path):
+    split, facts = sets.load(str(folder_with_twins(tmp_path / "scans")), TINY)
+    assert facts["leaks"] == [] and any("21 pairs of images are one picture" in note for note in split.test.notes)
+
+
+def test_a_folder_that_is_split_and_leaks_is_refused_by_name_or_marked_for_good(tmp_path):
+    root = tmp_path / "scans"
+    folder_with_twins(root / "train")
+    shutil.copytree(root / "train", root / "test")
+    with pytest.raises(LeakError, match=r"train/benign/benign \(0\).png \(train\) and test/benign/benign \(0\).png \(test\): byte twin") as refused:
         sets.load(str(root), TINY)
     _, facts = sets.load(str(root), TINY, allow_leak=True)
     assert facts["leaks_allowed"] and len(facts["leaks"]) == len(refused.value.leaks) and facts["key"] == "scans"

@@ -16,7 +16,7 @@ from medkit.data import brain_mri, data_root, head_ct
 from medkit.data.archive import unpack_masks
 from medkit.data.leaks import ALIKE_ELSE
 from medkit.data.phantom import phantom
-from medkit.data.twins import ALIKE_IF_UNLIKE, bar, find_twins
+from medkit.data.twins import ALIKE_IF_UNLIKE, bar, find_twins, joined_by, kept_together
 
 pytestmark = pytest.mark.filterwarnings("error")
 needs_data = pytest.mark.skipif(data_root() is None, reason="MEDKIT_DATA is not set")
@@ -48,6 +48,15 @@ def test_hand_all_of_three_are_paired_and_one_group_is_passed_over():
     group = three.group.clone()
     group[[7, 12, 30]] = 99
     assert find_twins(dataclasses.replace(three, group=group)) == []
+
+
+def test_hand_copies_are_kept_together_through_others_too():
+    assert kept_together(SET) is SET and joined_by(6, [(4, 5), (0, 3), (3, 4)]) == [0, 1, 2, 0, 0, 0]
+    image = SET.image.clone()
+    image[12], image[30] = SET.image[7] * 2, SET.image[7].flip(-1)
+    one = kept_together(dataclasses.replace(SET, image=image, group=SET.group + 5))
+    assert len({one.group[k].item() for k in (7, 12, 30)}) == 1 and len(one.group.unique()) == len(SET.group.unique()) - 2
+    assert one.notes[-1].startswith("3 pairs of images are one picture") and torch.equal(one.image, image)
 
 
 def test_law_phantoms_give_no_false_alarm_and_flat_images_match_nothing():

@@ -277,6 +277,7 @@ def test_classes_without_masks_are_learned_all_the_same(tmp_path):
     for i in range(12):
         folder = tmp_path / "ab"[i % 2]
         folder.mkdir(exist_ok=True)
-        files.write_ct(folder / f"{i}.dcm", np.full((8, 8), 100.0 * (i % 2)) + np.arange(8.0), patient=i, spacing=1.0)
+        pixels = np.random.default_rng(i).uniform(0, 50, (8, 8))
+        files.write_ct(folder / f"{i}.dcm", pixels + 100 * (i % 2), patient=i, spacing=1.0)
     assert page.images(tmp_path).train.mask is None and "| Dice |" not in page.results(tmp_path)
     assert_is_a_whole_figure(page.answer_picture(0, "attention", tmp_path), "real")

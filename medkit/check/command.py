@@ -19,6 +19,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python3 -m medkit check", description=said, epilog="Exit code: 0 all may go on, 1 something stops training, 2 nothing to look at.")
     parser.add_argument("path", type=Path, help=LAYOUTS)
     parser.add_argument("--html", type=Path, metavar="FILE", help="write the report with thumbnails there, too")
+    parser.add_argument("--names", action="store_true", help="call folders below a class by their names, which may be patients', and not by numbers")
     return parser.parse_args(arguments)
 
 
@@ -30,7 +31,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _run(chosen: argparse.Namespace) -> Report:
-    report = check_images(chosen.path)
+    report = check_images(chosen.path, names=chosen.names)
     print(as_text(report), flush=True)
     if chosen.html:
         try:

@@ -3,7 +3,6 @@
 | kind | from |
 |---|---|
 | same bytes, near twin, augmented copy | two files that hold one picture; with two classes or sides, it says so |
-| follow-up | names of one patient, though nothing else keeps the files together |
 | empty mask, mask of everything | of a file's pixels none, or more than `ALL` |
 | constant image, two values alone | an image that shows nothing, or is a mask |
 | clipped | more than `CLIPPED` of the pixels have the highest value |
@@ -12,6 +11,7 @@
 | mixed units, several modalities | HU beside grey levels, CT beside MRI |
 | burned-in text | the file says that writing stands in its pixels |
 | few patients, class imbalance | of a class |
+| nothing to learn | no classes and no masks |
 | folders of patients | three classes or more, each of one patient |
 | patient on two sides | of a set that folders split already |
 """
@@ -25,11 +25,11 @@ import torch
 
 from medkit.check.looking import Look
 from medkit.data.container import ImageSet
-from medkit.data.leaks import patient_in
 from medkit.data.listing import Fault, Listing
 from medkit.data.medmnist import SIDES
-from medkit.data.own import last_side, one_patient_a_class
+from medkit.data.own import NOTHING_TO_LEARN, last_side, one_patient_a_class
 from medkit.data.read import HU
+from medkit.data.stack import whose
 from medkit.data.twins import find_twins
 
 CLIPPED = 0.05
@@ -38,7 +38,6 @@ SCALE = 16
 ODD = 3  # times as high or wide as usual, or a third of it
 ONE_CALLED = ", and one is called"
 UNEVEN = 10  # times as many images in one class as in another
-KEEP_ONE = "keep one of both, or split by hand so that both stand on one side"
 
 
 def judge(found: Listing, looks: list[Look], alike: float) -> list[Fault]:
@@ -53,12 +52,12 @@ def judge(found: Listing, looks: list[Look], alike: float) -> list[Fault]:
     faults = _folded([fault for look in looks for fault in _alone(look)], len(looks), found)
     for rule in (_masks, _units, _modalities, _scales, _sizes, _colours):
         faults += rule(found, looks)
-    return [*faults, *_twins(found, looks, groups, alike), *_follow_ups(looks, groups), *_classes(found, looks, groups)]
+    return [*faults, *_twins(found, looks, groups, alike), *_classes(found, looks, groups)]
 
 
 def groups_of(looks: list[Look]) -> list[int]:
     """Return a number for each file: files of one patient share one, as far as they or their folders say who it is."""
-    keys = [look.patient or look.item.folder or number for number, look in enumerate(looks)]
+    keys = [whose(look.item, look.patient) or number for number, look in enumerate(looks)]
     numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
     return [numbers[key] for key in keys]
 
@@ -194,27 +193,18 @@ def _twins(found: Listing, looks: list[Look], groups: list[int], alike: float) -
 
 
 def _pair(found: Listing, kind: str, one: Look, other: Look, what: str) -> Fault:
-    said = f"{what} {one.item.name}"
+    said, fix = f"{what} {one.item.name}", "a split keeps both on one side; keep one of both if they should count once"
     if one.item.side != other.item.side:
-        said += f": a leak from {one.item.side} into {other.item.side}"
+        said, fix = f"{said}: {_leak(one, other)}", "take one of both out"
     if one.item.label != other.item.label:
         classes = found.classes[other.item.label], found.classes[one.item.label]
-        said += f"{ONE_CALLED} {classes[0]}, the other {classes[1]}"
-    return Fault(kind, other.item.name, said, KEEP_ONE, False, (one.item.name, other.item.name))
+        said, fix = f"{said}{ONE_CALLED} {classes[0]}, the other {classes[1]}", "look which class is right, and take one of both out"
+    return Fault(kind, other.item.name, said, fix, False, (one.item.name, other.item.name))
 
 
-def _follow_ups(looks: list[Look], groups: list[int]) -> list[Fault]:
-    """One fault for each patient that names tell of and whose files may stand on two sides."""
-    by_patient: dict[str, list[int]] = defaultdict(list)
-    for number, look in enumerate(looks):
-        if not look.item.side and (patient := patient_in(look.item.name)):
-            by_patient[patient].append(number)
-    return [
-        Fault("follow-up", looks[some[-1]].item.name, f"and {looks[some[0]].item.name} are one patient's by their names ({len(some)} files)",
-              "split by hand, so that a patient stands on one side", False)
-        for some in by_patient.values()
-        if len({groups[k] for k in some}) > 1
-    ]  # fmt: skip
+def _leak(one: Look, other: Look) -> str:
+    earlier, later = sorted((one.item.side, other.item.side), key=SIDES.index)
+    return f"a leak from {earlier} into {later}"
 
 
 # ---- classes
@@ -229,8 +219,10 @@ def votes_of(found: Listing, looks: list[Look], groups: list[int]) -> dict[int, 
 
 
 def _patients(found: Listing, looks: list[Look], groups: list[int]) -> list[Fault]:
-    """Patients that stand for classes, on two sides, or are too few to be split; those of sides that are there are not."""
-    known = any(look.size[0] > 1 for look in looks) or all(look.patient or look.item.folder for look in looks)
+    """Nothing to be learned; patients that stand for classes, on two sides, or are too few to be split."""
+    if len(found.classes) == 1:
+        return [Fault("nothing to learn", found.root.name, *NOTHING_TO_LEARN)]
+    known = any(look.size[0] > 1 for look in looks) or all(whose(look.item, look.patient) for look in looks)
     if known and not found.by_mask and one_patient_a_class([look.item.label for look in looks], groups):
         found.fault_of_patients()
         return []
@@ -259,7 +251,7 @@ def _on_two_sides(looks: list[Look], groups: list[int]) -> list[Fault]:
     for look, group in zip(looks, groups):
         other = first.setdefault(group, look)
         if other.item.side != look.item.side:
-            what = f"is of the same patient as {other.item.name}: a leak from {other.item.side} into {look.item.side}"
+            what = f"is of the same patient as {other.item.name}: {_leak(other, look)}"
             faults.setdefault(group, Fault("patient on two sides", look.item.name, what, "put all of a patient's files on one side"))
     return list(faults.values())
 

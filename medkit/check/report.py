@@ -17,6 +17,7 @@ from medkit.data.listing import Fault, Listing
 from medkit.check.looking import Look, look_at, look_at_npz
 from medkit.data.leaks import ALIKE_ELSE
 from medkit.data.own import list_own
+from medkit.data.stack import whose
 from medkit.data.twins import bar
 from medkit.figure import short
 
@@ -49,11 +50,12 @@ class Report:
         return show.as_html(self)
 
 
-def check_images(path: str | Path, progress: Callable | None = tqdm) -> Report:
+def check_images(path: str | Path, progress: Callable | None = tqdm, names: bool = False) -> Report:
     """Look through images before anything is trained with them; all that is off is in the report, with its remedy.
 
     Args:
         path: what `medkit.data.own.own_images` takes. progress: such as tqdm, from 30 files on; None for none.
+        names: call folders below a class by their names, which may be patients'; else by numbers, in the names' order.
 
     Raises:
         MedkitInputError: there is neither a folder nor an .npz file, or it may not be looked into.
@@ -67,16 +69,16 @@ def check_images(path: str | Path, progress: Callable | None = tqdm) -> Report:
             found = Listing(path.resolve().parent, "a file in MedMNIST's layout", (), path.stem)
             found.caught("unreadable image", error)
     else:
-        found = list_own(path)
+        found = list_own(path, names)
         looks = look_at(found, progress)
     groups = groups_of(looks)
     alike = bar(as_set(found, looks, groups)) if looks else ALIKE_ELSE
     judged = judge(found, looks, alike)
     faults = sorted([*found.faults, *judged], key=lambda fault: not fault.stops)
-    return Report(path.resolve().name, tuple(_facts(found, looks, groups, alike)), tuple(faults), found, tuple(looks))
+    return Report(path.resolve().name, tuple(_facts(found, looks, alike)), tuple(faults), found, tuple(looks))
 
 
-def _facts(found: Listing, looks: list[Look], groups: list[int], alike: float) -> list[tuple[str, str]]:
+def _facts(found: Listing, looks: list[Look], alike: float) -> list[tuple[str, str]]:
     slices = sum(look.size[0] for look in looks)
     facts = [("layout", found.layout), ("images", f"{len(looks)} of {len(found.items)} files could be read" + (f", {slices} slices" if slices > len(looks) else ""))]
     if not looks:
@@ -96,9 +98,11 @@ def _facts(found: Listing, looks: list[Look], groups: list[int], alike: float) -
     for unit in sorted({look.unit for look in looks}):
         some = [look for look in looks if look.unit == unit]
         facts.append((unit, f"{short(min(look.low for look in some))} ... {short(max(look.high for look in some))}"))
-    facts.append(("patients", _patients(looks, groups)))
+    facts.append(("patients", _patients(looks)))
     with_mask = [look.inside for look in looks if look.mask is not None]
     covered = f"; inside them {statistics.median(with_mask):.1%} of the pixels (median)" if with_mask else ""
+    if found.called:
+        facts.append(("folders", "below a class have numbers here, in the order of their names; --names shows those"))
     facts.append(("masks", f"of {len(with_mask)} images{covered}"))
     if found.passed_over:
         facts.append(("passed over", ", ".join(f"{count} × {suffix}" for suffix, count in sorted(found.passed_over.items()))))
@@ -110,9 +114,10 @@ def _span(numbers: list[int]) -> str:
     return f"{low}" if low == high else f"{low} ... {high}"
 
 
-def _patients(looks: list[Look], groups: list[int]) -> str:
-    known = len({look.patient for look in looks if look.patient})
-    folders = len({look.item.folder for look in looks if look.item.folder and not look.patient})
-    volumes = sum(look.size[0] > 1 for look in looks)
-    said = [f"{known} by DICOM's PatientID"] * bool(known) + [f"{folders} by the folders below the classes"] * bool(folders) + [f"{volumes} volumes, each taken for one"] * bool(volumes)
-    return ", ".join(said) or "unknown: the files do not say"
+def _patients(looks: list[Look]) -> str:
+    told = {
+        "by DICOM's PatientID": {look.patient for look in looks if look.patient},
+        "by names of files or folders": {whose(look.item, None) for look in looks if not look.patient} - {None},
+        "volumes, each taken for one": [look for look in looks if look.size[0] > 1 and not whose(look.item, look.patient)],
+    }
+    return ", ".join(f"{len(which)} {how}" for how, which in told.items() if which) or "unknown: the files do not say"

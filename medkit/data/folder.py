@@ -112,20 +112,23 @@ class _Place(NamedTuple):
         return self.folders[0] if self.folders else None
 
 
-def list_tree(root: Path) -> Listing:
+def list_tree(root: Path, names: bool = False) -> Listing:
     """List the images below a folder, with their masks, classes, patients and sides, and all that is off.
 
     Masks lie beside their image as image_mask.png, image_mask_1.png, ... or under the same name in a folder "masks"
     beside a folder "images"; image_seg, image_label and image_gt are masks where there is such an image. Either
     every image of a class has a mask or none. Images below a class's folders, three or more, are one patient's in each.
     Files with other endings and hidden files are passed over.
+
+    Args:
+        root: the folder. names: call folders below a class by their names, which may be patients', and not by numbers.
     """
     found = Listing(root, "files without classes", ("unlabelled",), f"folder {root.name}")
     read_in, others = [], []
     for path in _files_below(root, set()):
         (read_in if is_image(path) else others).append(path)
     places = _places(root, read_in)
-    found.called = {place.path.parent: place.called for place in places}
+    found.called = {place.path.parent: place.called for place in places if len(place.folders) > 1 and not names}
     found.passed_over.update(path.suffix.lower() or "no ending" for path in others if path.name.lower() not in KEPT)
     images, masks = _pair(found, places)
     kinds = sorted({place.kind for place in images if place.kind is not None})

@@ -69,7 +69,7 @@ class Listing:
 
     def name(self, path: Path) -> str:
         """Return a file's path below the root; folders above it, and those of patients, are not named."""
-        if self.called.get(path.parent):
+        if path.parent in self.called:
             return f"{self.called[path.parent]}/{path.name}"
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) and path != self.root else path.name
 

@@ -16,8 +16,10 @@ from medkit.data.folder import list_tree, unwrapped
 from medkit.data.listing import Listing
 from medkit.data.medmnist import SIDES, medmnist
 from medkit.data.stack import stack
+from medkit.data.twins import kept_together
 
 LAYOUTS = "CLASS/image.png, images/ and masks/, a Decathlon folder with dataset.json, a MedMNIST .npz, or a folder of DICOM or NIfTI files"
+NOTHING_TO_LEARN = ("names no classes and holds no masks", "make CLASS/image.png, or put image_mask.png beside each image")
 
 
 def own_images(path: str | Path, size: int = 64, progress: Callable | None = tqdm) -> ImageSet:
@@ -39,8 +41,8 @@ def own_images(path: str | Path, size: int = 64, progress: Callable | None = tqd
     Returns:
         Grey values in the files' own range or in HU, classes in the order of their names. A class without any
         mask, where others have some, counts as «nothing to find», which a note says; `mask` is None where no
-        image has one. Slices of one volume, DICOM files of one patient and files of one patient's folder share
-        a group; where nothing says whom images show, the unit is "image, patients unknown".
+        image has one. Slices of one volume, and files of one patient as DICOM, folders or names tell, share a
+        group; where nothing says whom images show, the unit is "image, patients unknown".
 
     Raises:
         MedkitInputError: names the file and the fix; no set is made from a part of the files.
@@ -55,6 +57,8 @@ def own_images(path: str | Path, size: int = 64, progress: Callable | None = tqd
 def own_split(path: str | Path, size: int = 64, seed: int = 0, progress: Callable | None = tqdm) -> Split:
     """Load the reader's own images, split by group: as files or folders are split already, or at random.
 
+    Copies of one picture count as one group (`medkit.data.twins`), so that no random split parts them.
+
     Folders train, val and test are taken at their word. Of two of them the later one is the test, and validation
     comes from the other by `split_off_validation`. All else is dealt out by `split_by_group`.
 
@@ -62,20 +66,22 @@ def own_split(path: str | Path, size: int = 64, seed: int = 0, progress: Callabl
         path, size, progress: as for `own_images`; seed: of the random split.
 
     Raises:
-        MedkitInputError: as there; too few groups to split; or a group on two sides.
+        MedkitInputError: as there; neither classes nor masks; too few groups to split; or a group on two sides.
     """
     path = Path(path)
     if path.suffix.lower() == ".npz" and not path.is_dir():
         return medmnist(path, size)
     data, side = _load(list_own(path), size, progress)
+    if len(data.classes) < 2:
+        raise MedkitInputError(path, *NOTHING_TO_LEARN)
     try:
-        return _by_side(data, side, seed) if any(side) else split_by_group(data, seed=seed)
+        return _by_side(data, side, seed) if any(side) else split_by_group(kept_together(data), seed=seed)
     except ValueError as error:
         raise MedkitInputError(path, "can't be split into training, validation and test", str(error)) from error
 
 
-def list_own(path: str | Path) -> Listing:
-    """List a folder in any of the layouts of `own_images`, with all that is off.
+def list_own(path: str | Path, names: bool = False) -> Listing:
+    """List a folder in any of the layouts of `own_images`, with all that is off. names: as for `list_tree`.
 
     Raises:
         MedkitInputError: no folder, or one that may not be looked into.
@@ -84,7 +90,7 @@ def list_own(path: str | Path) -> Listing:
     if not root.is_dir():
         raise MedkitInputError(path, "is neither a folder nor an .npz file", f"give {LAYOUTS}")
     inner = root if (root / LIST).is_file() else unwrapped(root)
-    return list_task(inner) if (inner / LIST).is_file() else list_tree(inner)
+    return list_task(inner) if (inner / LIST).is_file() else list_tree(inner, names)
 
 
 def one_patient_a_class(label: list[int], group: list[int]) -> bool:
@@ -116,7 +122,10 @@ def _by_side(data: ImageSet, side: list[str], seed: int) -> Split:
     if set(side) == set(SIDES):
         return Split(*(data.subset(torch.tensor([one == name for one in side])) for name in SIDES))
     test = last_side(set(side))
-    return split_off_validation(data, torch.tensor([one == test for one in side]), seed)
+    tested = torch.tensor([one == test for one in side])
+    group = data.group.clone()  # twins are kept together where it is for us to split, not across the folders' sides
+    group[~tested] = kept_together(data.subset(~tested)).group
+    return split_off_validation(dataclasses.replace(data, group=group), tested, seed)
 
 
 def last_side(sides: set[str]) -> str:

@@ -13,6 +13,7 @@ from tqdm.auto import tqdm
 
 from medkit._check import MedkitInputError
 from medkit.data.container import ImageSet
+from medkit.data.leaks import patient_in
 from medkit.data.listing import Item, Listing
 from medkit.data.mask import check_fits, mask_of
 from medkit.data.read import HU, Scan, grey, read
@@ -82,9 +83,14 @@ def _slices(item: Item, size: int, labels: Collection[int] | None) -> _Slices:
     return _Slices(image, mask, spacing, height == width, scan._replace(pixels=np.empty(0)))
 
 
+def whose(item: Item, patient: str | None) -> str | None:
+    """Return what files of one patient share, by the file, else by its folder, else by its name; None where nobody says."""
+    return patient or item.folder or patient_in(item.name)
+
+
 def _groups(items: Sequence[Item], read_in: list[_Slices], owner: Tensor) -> tuple[Tensor, str]:
-    """Return a group for each slice: that of its patient where the file says who it is, else its folder's or its file's."""
-    keys = [one.scan.patient or item.folder or number for number, (item, one) in enumerate(zip(items, read_in))]
+    """Return a group for each slice: its patient's, or its file's where nobody says whom that shows."""
+    keys = [whose(item, one.scan.patient) or number for number, (item, one) in enumerate(zip(items, read_in))]
     numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
     known = len(owner) > len(items) or all(isinstance(key, str) for key in keys)
     return torch.tensor([numbers[key] for key in keys])[owner], "patient" if known else UNKNOWN
@@ -92,8 +98,8 @@ def _groups(items: Sequence[Item], read_in: list[_Slices], owner: Tensor) -> tup
 
 def _notes(items: Sequence[Item], read_in: list[_Slices], unit: str, in_hu: bool) -> tuple[str, ...]:
     notes = ["Patients unknown: images of one patient may stand on both sides of a split."] if unit == UNKNOWN else []
-    if any(item.folder and not one.scan.patient for item, one in zip(items, read_in)):
-        notes.append("Folders below the classes were taken for patients where files do not say whom they show.")
+    if any(whose(item, None) for item, one in zip(items, read_in) if not one.scan.patient):
+        notes.append("Where files do not say whom they show, patients were told by the names of files or of folders below the classes.")
     stretched = sum(not one.square for one in read_in)
     if stretched:
         notes.append(f"{stretched} of {len(read_in)} images are not square and were stretched.")

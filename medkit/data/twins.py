@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import torch
@@ -68,6 +69,36 @@ def find_twins(images: ImageSet, alike: float | None = None) -> list[Twin]:
         if value >= alike
     ]
     return sorted(twins)
+
+
+def kept_together(images: ImageSet) -> ImageSet:
+    """Return the set with all copies of one picture in one group, so that a split by group can't part them; a note counts them."""
+    twins = find_twins(images)
+    if not twins:
+        return images
+    number, inverse = torch.unique(images.group, return_inverse=True)
+    joined = torch.tensor(joined_by(len(number), [(int(inverse[twin.i]), int(inverse[twin.j])) for twin in twins]))
+    note = f"{len(twins)} pairs of images are one picture, as it is or moved: they stand on one side of a split."
+    return dataclasses.replace(images, group=number[joined[inverse]], notes=(*images.notes, note))
+
+
+def joined_by(n: int, pairs: Iterable[tuple[int, int]]) -> list[int]:
+    """Return a number for each of 0 ... n - 1: what pairs join, directly or through others, shares the lowest among them.
+
+    >>> joined_by(5, [(0, 3), (3, 4)])
+    [0, 1, 2, 0, 0]
+    """
+    first = list(range(n))
+
+    def lowest(place: int) -> int:
+        while first[place] != place:
+            place = first[place]
+        return place
+
+    for one, other in pairs:
+        a, b = sorted((lowest(one), lowest(other)))
+        first[b] = a
+    return [lowest(place) for place in range(n)]
 
 
 def bar(images: ImageSet) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 from medkit._check import MedkitInputError
 from medkit.data.folder import MASK_NAME, is_image_name, stem_of
 from medkit.data.public import BREAST
+from medkit.data.twins import joined_by
 from medkit.prepare import chosen, twins
 from medkit.prepare.pictures import mask, picture, root_with
 from medkit.prepare.result import Prepared
@@ -34,7 +35,7 @@ def prepare(folder: Path, anew: bool, progress: Callable) -> Prepared:
         images.append(image)
         masks.append(mask(inside, shape, SIZE))
     image, label = np.stack(images), np.array([label for label, _, _ in found], dtype=np.uint8)
-    group = twins.groups(len(found), twins.pairs(image, "ultrasound")) if anew else chosen.busi_groups()
+    group = np.array(joined_by(len(found), twins.pairs(image, "ultrasound")), dtype=np.int16) if anew else chosen.busi_groups()
     conflict = np.array([len(set(label[group == one].tolist())) > 1 for one in group])
     names = np.array([stem_of(path) for _, path, _ in found])
     arrays = {"image": image, "mask": np.stack(masks), "label": label, "group": group, "conflict": conflict, "name": names}

@@ -26,25 +26,6 @@ def pairs(images: np.ndarray, modality: str) -> list[tuple[int, int]]:
     return [(twin.i, twin.j) for twin in find_twins(data)]
 
 
-def groups(n: int, alike: list[tuple[int, int]]) -> np.ndarray:
-    """Return (N,) int16: images that pairs join, directly or through others, share the lowest position among them.
-
-    >>> groups(5, [(0, 3), (3, 4)]).tolist()
-    [0, 1, 2, 0, 0]
-    """
-    first = list(range(n))
-
-    def lowest(place: int) -> int:
-        while first[place] != place:
-            place = first[place]
-        return place
-
-    for one, other in alike:
-        a, b = sorted((lowest(one), lowest(other)))
-        first[b] = a
-    return np.array([lowest(place) for place in range(n)], dtype=np.int16)
-
-
 def kept(n: int, alike: list[tuple[int, int]]) -> np.ndarray:
     """Return (N,) bool: of each pair the first stays; put first what must stay.
 
