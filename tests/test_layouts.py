@@ -133,6 +133,7 @@ def test_hand_copies_across_sides_that_folders_make_are_left_to_the_reader(tmp_p
         leaks = find_leaks(own_split(tmp_path, seed=seed, progress=None))
         assert [(leak.kind, leak.names) for leak in leaks] == [("byte twin", ("train/ill/3.png", "test/well/20.png"))]
     faults = {fault.name: fault for fault in check_images(tmp_path, progress=None).faults}
+    assert faults["train/ill/3.png"].stops and not faults["train/ill/7.png"].stops
     assert "a leak from train into test" in faults["train/ill/3.png"].what and "look which class is right" in faults["train/ill/3.png"].fix
 
 

@@ -25,6 +25,7 @@ import torch
 
 from medkit.check.looking import Look
 from medkit.data.container import ImageSet
+from medkit.data.leaks import ALIKE, ALIKE_ELSE
 from medkit.data.listing import Fault, Listing
 from medkit.data.medmnist import SIDES
 from medkit.data.own import NOTHING_TO_LEARN, last_side, one_patient_a_class
@@ -36,6 +37,7 @@ CLIPPED = 0.05
 ALL = 0.95
 SCALE = 16
 ODD = 3  # times as high or wide as usual, or a third of it
+LEAK = "a leak from "
 ONE_CALLED = ", and one is called"
 UNEVEN = 10  # times as many images in one class as in another
 
@@ -184,27 +186,29 @@ def _twins(found: Listing, looks: list[Look], groups: list[int], alike: float) -
     same = [(i, j) for i, j in same if i != j]
     original = {number: first[look.digest] for number, look in enumerate(looks)}
     faults = [_pair(found, "same bytes", looks[i], looks[j], "holds the same bytes as") for i, j in same]
-    for twin in sorted(find_twins(as_set(found, looks, groups), alike), key=lambda twin: -twin.likeness):
+    thumbnails = as_set(found, looks, groups)
+    refused = ALIKE.get(thumbnails.modality, ALIKE_ELSE)  # from here on `leaks` refuses two sides
+    for twin in sorted(find_twins(thumbnails, alike), key=lambda twin: -twin.likeness):
         if original[twin.i] == twin.i and original[twin.j] == twin.j:  # else it has been named as a copy
             kind = twin.kind.split(",")[0]
             what = f"shows the same picture (likeness {twin.likeness:.3f}{twin.kind.removeprefix(kind)}) as"
-            faults.append(_pair(found, kind, looks[twin.i], looks[twin.j], what))
-    return sorted(faults, key=lambda fault: ONE_CALLED not in fault.what)  # the worst first: labels that contradict each other
+            faults.append(_pair(found, kind, looks[twin.i], looks[twin.j], what, twin.likeness >= refused))
+    return sorted(faults, key=lambda fault: (LEAK not in fault.what, ONE_CALLED not in fault.what))  # the worst first
 
 
-def _pair(found: Listing, kind: str, one: Look, other: Look, what: str) -> Fault:
+def _pair(found: Listing, kind: str, one: Look, other: Look, what: str, sure: bool = True) -> Fault:
     said, fix = f"{what} {one.item.name}", "a split keeps both on one side; keep one of both if they should count once"
     if one.item.side != other.item.side:
         said, fix = f"{said}: {_leak(one, other)}", "take one of both out"
     if one.item.label != other.item.label:
         classes = found.classes[other.item.label], found.classes[one.item.label]
         said, fix = f"{said}{ONE_CALLED} {classes[0]}, the other {classes[1]}", "look which class is right, and take one of both out"
-    return Fault(kind, other.item.name, said, fix, False, (one.item.name, other.item.name))
+    return Fault(kind, other.item.name, said, fix, sure and one.item.side != other.item.side, (one.item.name, other.item.name))
 
 
 def _leak(one: Look, other: Look) -> str:
     earlier, later = sorted((one.item.side, other.item.side), key=SIDES.index)
-    return f"a leak from {earlier} into {later}"
+    return f"{LEAK}{earlier} into {later}"
 
 
 # ---- classes

@@ -38,7 +38,7 @@ class Report:
 
     @property
     def stops(self) -> bool:
-        """Tell whether `own_split` would refuse these files."""
+        """Tell whether `own_split`, or the search for leaks after it, would refuse these files."""
         return any(fault.stops for fault in self.faults)
 
     def __str__(self) -> str:
