@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 from test_read import dicom
 
 from medkit._check import MedkitInputError
+from medkit.check import check_images
 from medkit.data import data_root, medmnist
 from medkit.data.decathlon import list_task
 from medkit.data.listing import Item, Listing
@@ -117,6 +119,19 @@ def test_law_medmnist_files_go_round(tmp_path):
     colours = arrays["train_images"][..., None].repeat(3, -1)
     medmnist_file(tmp_path / "rgb.npz", train_images=colours)
     assert torch.allclose(own_split(tmp_path / "rgb.npz", size=28).train.image, split.train.image, atol=1e-3)
+
+
+def test_hand_a_published_name_is_held_against_its_published_sum(tmp_path, monkeypatch):
+    medmnist_file(tmp_path / "breastmnist.npz")
+    path = tmp_path / "breastmnist.npz"
+    got = hashlib.md5(path.read_bytes()).hexdigest()
+    assert medmnist.sum_of(path) == (f"MD5 {got} is not the one published for breastmnist, {medmnist.SUMS['breastmnist']}: another version, or damaged.", True)
+    (fault,) = [fault for fault in check_images(path, progress=None).faults if fault.kind == "another sum"]
+    assert fault.name == "breastmnist.npz" and not fault.stops and got in fault.what
+    monkeypatch.setitem(medmnist.SUMS, "breastmnist", got)
+    assert "MD5 as published for breastmnist." in own_split(path).test.notes and "another sum" not in str(check_images(path, progress=None))
+    path.rename(tmp_path / "mine.npz")
+    assert medmnist.sum_of(tmp_path / "mine.npz") == (f"MD5 {got}; under this name medkit knows no published one.", False)
 
 
 @pytest.mark.parametrize("changed, said", [

@@ -15,7 +15,7 @@ from torch import Tensor
 from medkit._check import MedkitInputError
 from medkit.data.listing import Item, Listing
 from medkit.data.mask import check_fits, mask_of
-from medkit.data.medmnist import SIDES, medmnist
+from medkit.data.medmnist import SIDES, medmnist, sum_of
 from medkit.data.read import Scan, grey, kind_of, read, read_npz
 from medkit.data.read.picture import DEEP, KINDS
 from medkit.data.resize import resize_image, resize_mask
@@ -142,6 +142,9 @@ def look_at_npz(path: Path) -> tuple[Listing, list[Look]]:
     """
     split, arrays = medmnist(path, SIDE), read_npz(path)
     found = Listing(path.resolve().parent, "a file in MedMNIST's layout", split.train.classes, split.train.title)
+    said, another = sum_of(path)
+    if another:
+        found.fault("another sum", path, f"has the name of a published file and another sum ({said})", "fetch it again, or give your own file another name", False)
     looks = []
     for side in SIDES:
         for k, pixels in enumerate(arrays[f"{side}_images"]):

@@ -20,22 +20,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from medkit._check import MedkitInputError
+from medkit.data.medmnist import SUMS
 
 ZENODO = "https://zenodo.org/record/6496656/files/"
 MONAI = "https://msd-for-monai.s3-us-west-2.amazonaws.com/"
-MEDMNIST = {
-    "pathmnist": "a8b06965200029087d5bd730944a56c1",
-    "dermamnist": "0744692d530f8e62ec473284d019b0c7",
-    "octmnist": "c68d92d5b585d8d81f7112f81e2d0842",
-    "pneumoniamnist": "28209eda62fecd6e6a2d98b1501bb15f",
-    "retinamnist": "bd4c0672f1bba3e3a89f0e4e876791e4",
-    "breastmnist": "750601b1f35ba3300ea97c75c52ff8f6",
-    "bloodmnist": "7053d0359d879ad8a5505303e11de1dc",
-    "tissuemnist": "ebe78ee8b05294063de985d821c1c34b",
-    "organamnist": "866b832ed4eeba67bfb9edee1d5544e6",
-    "organcmnist": "0afa5834fb105f7705a7d93372119a21",
-    "organsmnist": "e5c39f1af030238290b9557d9503af9d",
-}  # chestmnist has several labels an image, which medkit does not train on
 DECATHLON = {
     "Task01_BrainTumour": "240a19d752f0d9e9101544901065d872",
     "Task02_Heart": "06ee59366e1e5124267b774dbd654057",
@@ -81,7 +69,7 @@ def _decathlon(task: str, md5: str) -> PublicSet:
 
 
 SETS = {one.name: one for one in (
-    *(_medmnist(*item) for item in MEDMNIST.items()),
+    *(_medmnist(*item) for item in SUMS.items()),
     *(_decathlon(*item) for item in DECATHLON.items()),
     PublicSet("busi", "BUSI, breast ultrasound", "https://scholar.cu.edu.eg/Dataset_BUSI.zip", "Dataset_BUSI.zip", None,
               "CC BY 4.0", "https://scholar.cu.edu.eg/?q=afahmy/pages/dataset", "prepare us {path}"),
