@@ -70,7 +70,8 @@ def as_text(report) -> str:
 
 STYLE = (
     ".medkit-check table{border-collapse:collapse;margin:0.4em 0 1em}"
-    ".medkit-check th,.medkit-check td{text-align:left;vertical-align:top;padding:0.2em 0.9em 0.2em 0;"
+    ".medkit-check.medkit-check :is(th,td){text-align:left;"  # twice: JupyterLab's own tables are aligned to the right
+    "vertical-align:top;padding:0.2em 0.9em 0.2em 0;"
     "border-bottom:1px solid var(--jp-border-color2,rgba(128,128,128,0.5));overflow-wrap:anywhere}"
     ".medkit-check details{margin:0.4em 0;padding-left:0.7em;border-left:0.3em solid var(--jp-warn-color1,#c98a1b)}"
     ".medkit-check details.stops{border-left-color:var(--jp-error-color1,#d0483f)}"
