@@ -87,7 +87,7 @@ def _mask(found: Listing, entry: Entry, scan: Scan | None) -> np.ndarray | None:
         try:
             if scan is None:
                 continue
-            check_fits(path, mask, scan, mask_scan if scan.place else None)
+            check_fits(path, mask, scan, mask_scan)
         except MedkitInputError as error:
             found.caught("mask that does not fit", error)
             continue

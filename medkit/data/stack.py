@@ -80,7 +80,7 @@ def _slices(item: Item, size: int, labels: Collection[int] | None) -> _Slices:
     for path in item.masks:
         mask_scan = read(path)
         mask = mask_of(path, mask_scan, labels)
-        check_fits(path, mask, scan, mask_scan if scan.place else None)
+        check_fits(path, mask, scan, mask_scan)
         inside |= mask
     height, width = pixels.shape[-2:]
     spacing = (scan.spacing[1] * height / size, scan.spacing[2] * width / size) if scan.spacing else (float("nan"),) * 2
@@ -89,15 +89,25 @@ def _slices(item: Item, size: int, labels: Collection[int] | None) -> _Slices:
 
 
 def _groups(scans: list[Scan], counts: list[int]) -> tuple[Tensor, str]:
-    """Return a group for each slice: that of its patient where files say who it is, else its file's."""
-    known = all(scan.patient for scan in scans) or max(counts, default=1) > 1
-    keys = [scan.patient or number for number, scan in enumerate(scans)]
+    """Return a group for each slice, and what a group is.
+
+    A group is a patient where files say who it is; else a DICOM study, which is one patient's, who may have several;
+    else a file. Patients count as known where each file says its own, or is a volume.
+    """
+    known = all(scan.patient or n > 1 for scan, n in zip(scans, counts))
+    keys = [scan.patient or scan.study or number for number, scan in enumerate(scans)]
     numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
     return torch.tensor([numbers[key] for key, n in zip(keys, counts) for _ in range(n)]), "patient" if known else UNKNOWN
 
 
 def _notes(read_in: list[_Slices], unit: str, in_hu: bool) -> tuple[str, ...]:
     notes = ["Patients unknown: images of one patient may stand on both sides of a split."] if unit == UNKNOWN else []
+    scans = [one.scan for one in read_in]
+    if unit != UNKNOWN and not all(scan.patient for scan in scans):
+        notes.append("Some volumes do not say whose they are: each counts as a patient of its own.")
+    studies = len({scan.study for scan in scans} - {None})
+    if studies > 1 and len({scan.patient for scan in scans}) == 1 and scans[0].patient:
+        notes.append(f"All files name one patient, in {studies} studies: if that name stands for many, no split can be made.")
     stretched = sum(not one.square for one in read_in)
     if stretched:
         notes.append(f"{stretched} of {len(read_in)} images are not square and were stretched.")
