@@ -95,7 +95,8 @@ def _groups(scans: list[Scan], counts: list[int]) -> tuple[Tensor, str]:
     else a file. Patients count as known where each file says its own, or is a volume.
     """
     known = all(scan.patient or n > 1 for scan, n in zip(scans, counts))
-    keys = [scan.patient or scan.study or number for number, scan in enumerate(scans)]
+    owner = {scan.study: scan.patient for scan in scans if scan.study and scan.patient}
+    keys = [scan.patient or owner.get(scan.study) or scan.study or number for number, scan in enumerate(scans)]
     numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
     return torch.tensor([numbers[key] for key, n in zip(keys, counts) for _ in range(n)]), "patient" if known else UNKNOWN
 
