@@ -178,7 +178,7 @@ def test_hand_a_medmnist_file_and_its_leaks(tmp_path):
     medmnist_file(tmp_path / "mine.npz", **sides)
     report = check_images(tmp_path / "mine.npz")
     assert told(report) == [("same bytes", "test 0"), ("near twin", "test 1")]
-    assert all("a leak from train into test" in fault.what and fault.stops for fault in report.faults)
+    assert all(f"{judging.LEAK}train into test" in fault.what and fault.stops for fault in report.faults)
     medmnist_file(tmp_path / "mine.npz", val_labels=rng.integers(0, 2, (4, 14)))
     report = check_images(tmp_path / "mine.npz")
     assert report.stops and "holds labels of shape" in str(report) and report.looks == ()
@@ -271,7 +271,7 @@ def test_law_a_bar_shows_from_thirty_files_on_and_little_is_kept(folder):
     assert seen == ["looking at files"]
     kept = sum(look.thumb.nbytes + (look.mask.nbytes if look.mask is not None else 0) for look in report.looks)
     assert kept <= len(report.looks) * 2 * looking.SIDE**2
-    assert len(judging.groups_of(list(report.looks))) == 34 and list_own(folder).layout == "a folder a class"
+    assert len(looking.patients_of(report.looks)[0]) == 34 and list_own(folder).layout == "a folder a class"
 
 
 @needs_raw

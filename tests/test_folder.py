@@ -97,7 +97,7 @@ def test_law_masks_of_every_mode(tmp_path, array, mode):
 
 def test_edge_a_map_of_labels_is_no_mask(tmp_path):
     save(tmp_path / "x.png", square(3))
-    with pytest.raises(MedkitInputError, match="x.png is no mask: its highest value is 3; save it with 0"):
+    with pytest.raises(MedkitInputError, match="x.png is no mask: its highest value is 3; save one mask in a file, with 0"):
         read_mask(tmp_path / "x.png")
 
 

@@ -98,7 +98,7 @@ def test_hand_folders_below_a_class_are_patients_from_three_on(tmp_path):
     data, _ = read(tmp_path)
     assert data.group.tolist() == [k // 2 for k in range(12)] and data.unit == "patient"
     assert any("patients were told by the names" in note for note in data.notes)
-    assert dict(check_images(tmp_path, progress=None).facts)["patients"] == "6 by names of files or folders"
+    assert dict(check_images(tmp_path, progress=None).facts)["patients"] == "6 by study, by names of files and folders, or as a file alone"
     for k in range(4):
         picture(tmp_path / "two" / ("ill" if k < 2 else "well") / f"p{k % 2}" / f"{k}.png", k)
     assert own_images(tmp_path / "two", size=16, progress=None).group.tolist() == [0, 1, 2, 3]
@@ -109,7 +109,7 @@ def test_hand_names_of_files_tell_patients_apart(tmp_path):
         picture(tmp_path / ("ill" if k < 6 else "well") / f"sub-{k // 2:02}_view{k % 2}.png", k)
     data, _ = read(tmp_path)
     assert data.group.tolist() == [k // 2 for k in range(12)] and data.unit == "patient"
-    assert dict(check_images(tmp_path, progress=None).facts)["patients"] == "6 by names of files or folders"
+    assert dict(check_images(tmp_path, progress=None).facts)["patients"] == "6 by study, by names of files and folders, or as a file alone"
 
 
 def test_hand_copies_of_a_picture_stand_on_one_side(tmp_path):

@@ -88,4 +88,4 @@ def test_real_folders_load_show_and_train(name, classes, unit):
 
 def test_samples_inside_packages_load_show_and_train(samples):
     split = walk_through(samples)
-    assert split.train.classes == KINDS and split.train.unit == "patient"
+    assert split.train.classes == KINDS and split.train.unit == "image, patients unknown"

@@ -23,14 +23,13 @@ from collections import Counter, defaultdict
 
 import torch
 
-from medkit.check.looking import Look
+from medkit.check.looking import Look, patients_of
 from medkit.data.container import ImageSet
 from medkit.data.leaks import ALIKE, ALIKE_ELSE
 from medkit.data.listing import Fault, Listing
 from medkit.data.medmnist import SIDES
 from medkit.data.own import NOTHING_TO_LEARN, last_side, one_patient_a_class
 from medkit.data.read import HU
-from medkit.data.stack import whose
 from medkit.data.twins import find_twins
 
 CLIPPED = 0.05
@@ -50,18 +49,11 @@ def judge(found: Listing, looks: list[Look], alike: float) -> list[Fault]:
     """
     if not looks:
         return []
-    groups = groups_of(looks)
+    groups, known = patients_of(looks)
     faults = _folded([fault for look in looks for fault in _alone(look)], len(looks), found)
     for rule in (_masks, _units, _modalities, _scales, _sizes, _colours):
         faults += rule(found, looks)
-    return [*faults, *_twins(found, looks, groups, alike), *_classes(found, looks, groups)]
-
-
-def groups_of(looks: list[Look]) -> list[int]:
-    """Return a number for each file: files of one patient share one, as far as they or their folders say who it is."""
-    keys = [whose(look.item, look.patient) or number for number, look in enumerate(looks)]
-    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
-    return [numbers[key] for key in keys]
+    return [*faults, *_twins(found, looks, groups, alike), *_classes(found, looks, groups, known)]
 
 
 # ---- files alone
@@ -222,11 +214,10 @@ def votes_of(found: Listing, looks: list[Look], groups: list[int]) -> dict[int, 
     return votes
 
 
-def _patients(found: Listing, looks: list[Look], groups: list[int]) -> list[Fault]:
+def _patients(found: Listing, looks: list[Look], groups: list[int], known: bool) -> list[Fault]:
     """Nothing to be learned; patients that stand for classes, on two sides, or are too few to be split."""
     if len(found.classes) == 1:
         return [Fault("nothing to learn", found.root.name, *NOTHING_TO_LEARN)]
-    known = any(look.size[0] > 1 for look in looks) or all(whose(look.item, look.patient) for look in looks)
     if known and not found.by_mask and one_patient_a_class([look.item.label for look in looks], groups):
         found.fault_of_patients()
         return []
@@ -260,8 +251,8 @@ def _on_two_sides(looks: list[Look], groups: list[int]) -> list[Fault]:
     return list(faults.values())
 
 
-def _classes(found: Listing, looks: list[Look], groups: list[int]) -> list[Fault]:
-    images, faults = sum(votes_of(found, looks, groups).values(), Counter()), _patients(found, looks, groups)
+def _classes(found: Listing, looks: list[Look], groups: list[int], known: bool) -> list[Fault]:
+    images, faults = sum(votes_of(found, looks, groups).values(), Counter()), _patients(found, looks, groups, known)
     there = {k: images[k] for k in range(len(found.classes)) if images[k]}
     most, least = max(there, key=there.get), min(there, key=there.get)
     if there[most] >= UNEVEN * there[least]:

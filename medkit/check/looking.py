@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ from medkit.data.medmnist import SIDES, medmnist, sum_of
 from medkit.data.read import Scan, grey, kind_of, read, read_npz
 from medkit.data.read.picture import DEEP, KINDS
 from medkit.data.resize import resize_image, resize_mask
-from medkit.data.stack import MANY
+from medkit.data.stack import MANY, groups_of
 
 SIDE = 64  # pixels of a thumbnail, along each side
 
@@ -44,6 +44,7 @@ class Look(NamedTuple):
     unit: str
     modality: str
     patient: str | None
+    study: str | None
     burned_in: bool
     deep: bool
     digest: bytes
@@ -51,6 +52,11 @@ class Look(NamedTuple):
     mask: Tensor | None
     inside: float
     marked: int
+
+
+def patients_of(looks: Sequence[Look]) -> tuple[list[int], bool]:
+    """Return the group of each file and whether all patients are known, as `medkit.data.stack` has them."""
+    return groups_of([look.item for look in looks], looks, [look.size[0] for look in looks])
 
 
 def look_at(found: Listing, progress: Callable | None) -> list[Look]:
@@ -86,7 +92,7 @@ def _mask(found: Listing, item: Item, scan: Scan | None) -> np.ndarray | None:
         try:
             if scan is None:
                 continue
-            check_fits(path, mask, scan, mask_scan if scan.place else None)
+            check_fits(path, mask, scan, mask_scan)
         except MedkitInputError as error:
             found.caught("mask that does not fit", error)
             continue
@@ -99,7 +105,7 @@ def _look(item: Item, scan: Scan, mask: np.ndarray | None) -> Look:
     pixels = grey(scan.pixels)
     middle = len(pixels) // 2
     return Look(
-        item, tuple(pixels.shape), scan.pixels.ndim == 4, *_numbers(pixels), scan.unit, scan.modality, scan.patient,
+        item, tuple(pixels.shape), scan.pixels.ndim == 4, *_numbers(pixels), scan.unit, scan.modality, scan.patient, scan.study,
         any("burned" in note for note in scan.notes), _is_deep(item.image), _digest(item.image), _thumb(pixels[middle]),
         None if mask is None else resize_mask(torch.from_numpy(mask[middle]), SIDE),
         float("nan") if mask is None else float(mask.mean()),
@@ -153,7 +159,7 @@ def look_at_npz(path: Path) -> tuple[Listing, list[Look]]:
             item = Item(label, path, (), f"{side} {k}", side=side)
             digest = hashlib.sha256(pixels.tobytes()).digest()
             looks.append(Look(
-                item, tuple(values.shape), pixels.ndim == 3, *_numbers(values), "grey level", "unknown", None,
+                item, tuple(values.shape), pixels.ndim == 3, *_numbers(values), "grey level", "unknown", None, None,
                 False, False, digest, _thumb(values[0]), None, float("nan"), 0,
             ))  # fmt: skip
     found.items = [look.item for look in looks]

@@ -12,12 +12,11 @@ from tqdm.auto import tqdm
 
 from medkit._check import MedkitInputError
 from medkit.check import show
-from medkit.check.judging import as_set, groups_of, judge
+from medkit.check.judging import as_set, judge
 from medkit.data.listing import Fault, Listing
-from medkit.check.looking import Look, look_at, look_at_npz
+from medkit.check.looking import Look, look_at, look_at_npz, patients_of
 from medkit.data.leaks import ALIKE_ELSE
 from medkit.data.own import list_own
-from medkit.data.stack import whose
 from medkit.data.twins import bar
 from medkit.figure import short
 
@@ -71,7 +70,7 @@ def check_images(path: str | Path, progress: Callable | None = tqdm, names: bool
     else:
         found = list_own(path, names)
         looks = look_at(found, progress)
-    groups = groups_of(looks)
+    groups, _ = patients_of(looks)
     alike = bar(as_set(found, looks, groups)) if looks else ALIKE_ELSE
     judged = judge(found, looks, alike)
     faults = sorted([*found.faults, *judged], key=lambda fault: not fault.stops)
@@ -115,9 +114,10 @@ def _span(numbers: list[int]) -> str:
 
 
 def _patients(looks: list[Look]) -> str:
-    told = {
-        "by DICOM's PatientID": {look.patient for look in looks if look.patient},
-        "by names of files or folders": {whose(look.item, None) for look in looks if not look.patient} - {None},
-        "volumes, each taken for one": [look for look in looks if look.size[0] > 1 and not whose(look.item, look.patient)],
-    }
-    return ", ".join(f"{len(which)} {how}" for how, which in told.items() if which) or "unknown: the files do not say"
+    groups, known = patients_of(looks)
+    named = {group for group, look in zip(groups, looks) if look.patient}
+    others = set(groups) - named
+    if not known and len(others) == len(looks):
+        return "unknown: the files do not say"
+    told = (f"{len(named)} by DICOM's PatientID", f"{len(others)} by study, by names of files and folders, or as a file alone")
+    return ", ".join(one for one, which in zip(told, (named, others)) if which)

@@ -41,7 +41,8 @@ class ImageSet:
         notes: sentences that belong under every table made from this set.
         window: level and width in HU of the usual CT window for what is sought, where all images are in
             Hounsfield units; whoever prepares them applies it (`medkit.normalise.ct_window`). Else None.
-        spacing: (N, 2) float32, millimetres between rows and columns; NaN where unknown, None where for all.
+        spacing: (N, 2) float32, millimetres between rows and columns, NaN where a file does not say; None for a set
+            that keeps none.
     """
 
     title: str

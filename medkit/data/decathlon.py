@@ -1,4 +1,4 @@
-"""Folders of the Medical Segmentation Decathlon: volumes, label volumes, and a `dataset.json` that lists them."""
+"""Folders of the Medical Segmentation Decathlon, or of nnU-Net v2: volumes, label volumes, and a `dataset.json`."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ def list_task(root: Path) -> Listing:
     """List the training volumes of a Decathlon task with their label volumes, and all that is off.
 
     dataset.json: "training", a list of {"image": path, "label": path}; "labels", number -> name, 0 the
-    background; "modality". All labels above 0 together are the mask; a slice is of the class "marked" where
-    its mask is not empty.
+    background; "modality". That of nnU-Net v2: see `read_list`. All labels above 0 together are the mask; a slice
+    is of the class "marked" where its mask is not empty.
 
     Args:
         root: the folder with dataset.json in it.
     """
     found = Listing(root, "a Decathlon folder", BY_MASK, f"{root.name} (Decathlon folder)", by_mask=True)
     try:
-        listed = read_json(root / LIST)
+        listed = read_list(root)
     except MedkitInputError as error:
         found.caught(LIST, error)
         return found
@@ -63,6 +63,31 @@ def _list_volumes(found: Listing, listed: dict) -> None:
     count = listed.get("numTraining", len(entries or ()) if isinstance(entries, list) else 0)
     if good and count != len(entries):
         found.fault(LIST, path, f"lists {len(entries)} volumes and says numTraining {count}", "correct it, or get the folder again")
+
+
+def read_list(root: Path) -> dict:
+    """Return dataset.json in the Decathlon's form.
+
+    That of nnU-Net v2 lists no volumes: they are labelsTr/CASE and imagesTr/CASE_0000, with its "file_ending".
+    Its "channel_names" become "modality", its "labels", name -> number or numbers, number -> name.
+
+    Raises:
+        MedkitInputError: no such file, or labels of nnU-Net that are none, or that say where nobody looked.
+
+    Source: nnU-Net, documentation/dataset_format.md.
+    """
+    listed = read_json(root / LIST)
+    if "channel_names" not in listed or "training" in listed:
+        return listed
+    labels, ending = listed.get("labels"), str(listed.get("file_ending", ""))
+    if not isinstance(labels, dict) or not ending:
+        raise MedkitInputError(root / LIST, 'has no "labels" by name or no "file_ending"', "get the folder again")
+    if "ignore" in labels:
+        raise MedkitInputError(root / LIST, 'has a label "ignore", which is neither inside nor outside', "take those volumes out")
+    numbers = {str(n): name for name, one in labels.items() for n in (one if isinstance(one, list) else [one])}
+    cases = sorted(path.name.removesuffix(ending) for path in (root / "labelsTr").glob("*") if path.name.endswith(ending))
+    entries = [{"image": f"imagesTr/{case}_0000{ending}", "label": f"labelsTr/{case}{ending}"} for case in cases]
+    return listed | {"training": entries, "labels": numbers, "modality": listed["channel_names"]}
 
 
 def _inside(root: Path, named: str) -> Path:

@@ -50,7 +50,8 @@ def stack(found: Listing, size: int, progress: Callable | None = tqdm) -> tuple[
     counts = [len(one.image) for one in read_in]
     names = [f"{item.name} slice {k}" if n > 1 else item.name for item, n in zip(items, counts) for k in range(n)]
     owner = torch.arange(len(items)).repeat_interleave(torch.tensor(counts, dtype=torch.int64))
-    group, unit = _groups(items, read_in, owner)
+    group, known = groups_of(items, [one.scan for one in read_in], counts)
+    unit = "patient" if known else UNKNOWN
     in_hu = {one.scan.unit == HU for one in read_in}
     if len(in_hu) > 1:
         odd = next(item for item, one in zip(items, read_in) if one.scan.unit != HU)
@@ -62,7 +63,7 @@ def stack(found: Listing, size: int, progress: Callable | None = tqdm) -> tuple[
         image=torch.cat([one.image for one in read_in])[:, None],
         mask=torch.cat([one.mask for one in read_in])[:, None] if masks else None,
         label=torch.tensor([item.label for item in items])[owner], classes=found.classes,
-        group=group, unit=unit, name=tuple(names), source=found.source, notes=_notes(items, read_in, unit, in_hu == {True}),
+        group=torch.tensor(group)[owner], unit=unit, name=tuple(names), source=found.source, notes=_notes(items, read_in, unit, in_hu == {True}),
         spacing=torch.tensor([one.spacing for one in read_in])[owner],
     )  # fmt: skip
     return data, owner
@@ -75,7 +76,7 @@ def _slices(item: Item, size: int, labels: Collection[int] | None) -> _Slices:
     for path in item.masks:
         mask_scan = read(path)
         mask = mask_of(path, mask_scan, labels)
-        check_fits(path, mask, scan, mask_scan if scan.place else None)
+        check_fits(path, mask, scan, mask_scan)
         inside |= mask
     height, width = pixels.shape[-2:]
     spacing = (scan.spacing[1] * height / size, scan.spacing[2] * width / size) if scan.spacing else (float("nan"),) * 2
@@ -83,23 +84,32 @@ def _slices(item: Item, size: int, labels: Collection[int] | None) -> _Slices:
     return _Slices(image, mask, spacing, height == width, scan._replace(pixels=np.empty(0)))
 
 
-def whose(item: Item, patient: str | None) -> str | None:
-    """Return what files of one patient share, by the file, else by its folder, else by its name; None where nobody says."""
-    return patient or item.folder or patient_in(item.name)
+def groups_of(items: Sequence[Item], scans: Sequence, counts: Sequence[int]) -> tuple[list[int], bool]:
+    """Return a number for each file, equal for those of one patient, and whether all patients are known.
 
+    A patient is told by the file; else by another file of its DICOM study; else by its folder, or by its name. A study
+    alone is one patient's, who may have several, and a volume alone is taken for a patient.
 
-def _groups(items: Sequence[Item], read_in: list[_Slices], owner: Tensor) -> tuple[Tensor, str]:
-    """Return a group for each slice: its patient's, or its file's where nobody says whom that shows."""
-    keys = [whose(item, one.scan.patient) or number for number, (item, one) in enumerate(zip(items, read_in))]
+    Args:
+        items: the files; scans: what each says of its patient and its study; counts: its slices.
+    """
+    owner = {scan.study: scan.patient for scan in scans if scan.study and scan.patient}
+    told = [scan.patient or owner.get(scan.study) or item.folder or patient_in(item.name) for item, scan in zip(items, scans)]
+    keys = [one or scan.study or number for number, (one, scan) in enumerate(zip(told, scans))]
     numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
-    known = len(owner) > len(items) or all(isinstance(key, str) for key in keys)
-    return torch.tensor([numbers[key] for key in keys])[owner], "patient" if known else UNKNOWN
+    return [numbers[key] for key in keys], all(one or count > 1 for one, count in zip(told, counts))
 
 
 def _notes(items: Sequence[Item], read_in: list[_Slices], unit: str, in_hu: bool) -> tuple[str, ...]:
     notes = ["Patients unknown: images of one patient may stand on both sides of a split."] if unit == UNKNOWN else []
-    if any(whose(item, None) for item, one in zip(items, read_in) if not one.scan.patient):
+    scans = [one.scan for one in read_in]
+    if any(item.folder or patient_in(item.name) for item, scan in zip(items, scans) if not scan.patient):
         notes.append("Where files do not say whom they show, patients were told by the names of files or of folders below the classes.")
+    elif unit != UNKNOWN and not all(scan.patient for scan in scans):
+        notes.append("Some volumes do not say whose they are: each counts as a patient of its own.")
+    studies = len({scan.study for scan in scans} - {None})
+    if studies > 1 and len({scan.patient for scan in scans}) == 1 and scans[0].patient:
+        notes.append(f"All files name one patient, in {studies} studies: if that name stands for many, no split can be made.")
     stretched = sum(not one.square for one in read_in)
     if stretched:
         notes.append(f"{stretched} of {len(read_in)} images are not square and were stretched.")

@@ -19,7 +19,8 @@ from medkit.data.read.picture import grey, read_picture
 from medkit.data.read.scan import BUDGET, HU, LARGEST, Scan
 
 __all__ = ["BUDGET", "HU", "Scan", "grey", "kind_of", "read", "read_npz"]
-PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*", b"BM")  # PNG, JPEG, TIFF, BMP
+TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")  # the last two for files beyond 4 GB
+PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", *TIFF, b"BM")  # PNG, JPEG, TIFF, BMP
 
 
 def read(path: str | Path, budget: int = BUDGET) -> Scan:
@@ -62,6 +63,6 @@ def kind_of(path: Path) -> str:
         return "picture"
     if head[:2] in (b"\x02\x00", b"\x08\x00"):  # without the preamble
         return "DICOM"
-    if head[344:347] in (b"n+1", b"n+2") or head[4:7] in (b"n+1", b"n+2") or path.name.lower().endswith((".nii", ".nii.gz")):
+    if head[344:347] in (b"n+1", b"n+2", b"ni1") or head[4:7] in (b"n+1", b"n+2") or path.name.lower().endswith((".nii", ".nii.gz")):
         return "NIfTI"
     return "zip" if head.startswith(b"PK") else ""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import hmac
 import io
-import math
+import re
 import secrets
 import zlib
 from collections.abc import Iterator
@@ -21,37 +21,43 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from medkit._check import MedkitInputError
-from medkit.data.read.scan import BUDGET, GREY, HEADER, HU, Scan, check_budget, checked, door, inflate, no_log
+from medkit.data.read import geometry
+from medkit.data.read.fields import FIX, whole
+from medkit.data.read.meaning import meant
+from medkit.data.read.scan import BUDGET, HEADER, Scan, check_budget, checked, door, inflate, no_log
 
 DEFLATED = "1.2.840.10008.1.2.1.99"  # the transfer syntax whose whole data set is packed
 EXPLICIT, IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"  # what it is once it is unpacked, or without the preamble
 MODALITIES = {"CT": "CT", "MR": "MRI", "US": "ultrasound", "CR": "X-ray", "DX": "X-ray", "MG": "X-ray"}
-FIX = "export it again from the viewer or the archive that it came from"
 STEPS, ITEMS = 30_000, 10_000  # reads that a header may take, and items in sequences that it may have
 UNDEFINED = 0xFFFFFFFF  # the length of what ends with a mark
 JP2 = b"\0\0\0\x0cjP  "  # the first bytes of JPEG 2000 in boxes
 FRAME_FIX = "export it again, uncompressed"
+DECODE_FIX = "export it uncompressed, or install its decoders: python3 -m pip install 'pylibjpeg[all]'"
+LOCALIZER = "A localizer (scout) is among the files: it is a projection, no slice."
+NOBODY = re.compile(r"(anon[a-z]*|unknown|none|null|n/?a|removed|redacted|de-?identified|[x*-]+)([ ^_-]*(patient|id))?")  # what stands for everybody
 
 
 def read_dicom(path: Path, budget: int = BUDGET) -> Scan:
     """Return the frames of a DICOM file, (S, H, W) or (S, H, W, 3) float32.
 
-    stored -> (MONOCHROME1, unless the unit is HU: lowest + highest storable - stored) -> · slope + intercept
-
-    Hounsfield units are physical, and MONOCHROME1 is about the screen: those are not turned. An image is in
-    HU where it is a CT with slope and intercept, or says HU as its rescale type.
+    What stored numbers become, see `meaning.meant`; spacing and place, `geometry.of_dicom`. Hounsfield units are
+    physical, and MONOCHROME1 is about the screen: those are not turned. An image is in HU where it says HU as its
+    rescale type, or is a CT with slope and intercept that says no type. A palette gives its own entries, which
+    may have 16 bits. The window (VOI LUT) is not applied.
 
     Raises:
-        MedkitInputError: no DICOM image, damaged, too large, a slope of 0 or none, a window that is none, or a
-            compression that no installed package reads.
+        MedkitInputError: no DICOM image, damaged, too large, a slope of 0 or none, a window that is none, a
+            compression that no installed package reads, a dose, several segments, or bits at an unusual place.
     """
     with door(path, "a DICOM file", FIX), silent():
         data = _dataset(path, budget)
         stored = _stored(path, data)
-        pixels, unit = _meant(path, data, stored)
-        notes = ("Writing may be burned into the pixels: the file says so.",) if _says_burned_in(data) else ()
+        pixels, unit, notes = meant(path, data, stored)
+        spacing, place = geometry.of_dicom(data, len(pixels))
         modality = MODALITIES.get(str(data.get("Modality", "")), "unknown")
-        return checked(path, Scan(pixels, _spacing(data), modality, unit, patient_key(data.get("PatientID")), notes=notes))
+        patient, study = patient_key(data.get("PatientID")), patient_key(data.get("StudyInstanceUID"))
+        return checked(path, Scan(pixels, spacing, modality, unit, patient, study, place, notes + _notes(data)))
 
 
 @contextmanager
@@ -75,9 +81,14 @@ def _key() -> bytes:
 
 
 def patient_key(name: object) -> str | None:
-    """Return what stands for a patient's number: the same in this process, and nothing that leads back; None for none."""
+    """Return what stands for a patient's number: the same in this process, and nothing that leads back.
+
+    None for none, and for what some programs write into everybody's files in its place, such as ANONYMOUS.
+    """
     said = str(name or "").strip()
-    return hmac.digest(_key(), said.encode(), "sha256").hex()[:16] if said else None
+    if not said or NOBODY.fullmatch(said.casefold()):
+        return None
+    return hmac.digest(_key(), said.encode(), "sha256").hex()[:16]
 
 
 class _Counted(io.BytesIO):
@@ -135,16 +146,29 @@ def _check_header(path: Path, data, budget: int) -> int:
     """Refuse a file by its header; return the bytes of pixels that it promises."""
     if not any(name in data for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
         raise MedkitInputError(path, "holds no image (a report, a directory or a plan?)", "choose image files")
-    rows, columns, samples, bits = (_whole(path, data, name) for name in ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated"))
-    frames = _whole(path, data, "NumberOfFrames", 1)
+    rows, columns, samples, bits = (whole(path, data, name) for name in ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated"))
+    frames = whole(path, data, "NumberOfFrames", 1)
     if samples not in (1, 3) or bits not in (1, 8, 16, 32, 64):
         raise MedkitInputError(path, f"has {samples} samples of {bits} bits a pixel", "export it with 1 or 3 of 8 or 16 bits")
+    _check_kind(path, data)
     each = max(4, bits // 8)
     pixels = data.get_item("PixelData")
     if getattr(pixels, "value", None) is not None and UNDEFINED != getattr(pixels, "length", 0) > len(pixels.value):
         raise MedkitInputError(path, "ends in the middle of its pixels", "get the file again, it was cut short")
     check_budget(path, rows * columns * samples * frames, each, budget)
     return rows * columns * samples * frames * each
+
+
+def _check_kind(path: Path, data) -> None:
+    """Refuse what has pixels and would be taken for something else: doses, several segments in one, shifted bits."""
+    if str(data.get("Modality", "")) == "RTDOSE":
+        raise MedkitInputError(path, "holds a radiation dose, no image", "choose image files")
+    segments = data.get("SegmentSequence") or ()
+    if len(segments) > 1:
+        raise MedkitInputError(path, f"holds {len(segments)} segments in one file", "export each in a file of its own")
+    stored, high = data.get("BitsStored"), data.get("HighBit")
+    if stored and high is not None and "PixelData" in data and int(high) != int(stored) - 1:
+        raise MedkitInputError(path, f"keeps its {int(stored)} bits at an unusual place, below bit {int(high)}", FIX)
 
 
 def _check_frames(path: Path, data) -> None:
@@ -155,10 +179,10 @@ def _check_frames(path: Path, data) -> None:
     from pydicom.encaps import generate_frames
     from pydicom.uid import RLELossless
 
-    rows, columns = _whole(path, data, "Rows"), _whole(path, data, "Columns")
-    unpacked = rows * columns * _whole(path, data, "SamplesPerPixel") * _whole(path, data, "BitsAllocated") // 8
+    rows, columns = whole(path, data, "Rows"), whole(path, data, "Columns")
+    unpacked = rows * columns * whole(path, data, "SamplesPerPixel") * whole(path, data, "BitsAllocated") // 8
     is_rle = data.file_meta.TransferSyntaxUID == RLELossless
-    for frame in generate_frames(data.PixelData, number_of_frames=_whole(path, data, "NumberOfFrames", 1)):
+    for frame in generate_frames(data.PixelData, number_of_frames=whole(path, data, "NumberOfFrames", 1)):
         if is_rle and len(frame) > 1024 + 2 * unpacked:
             raise MedkitInputError(path, "holds a frame that unpacks to more than its header says", FRAME_FIX)
         if frame.startswith(JP2):
@@ -183,31 +207,6 @@ def _check_boxes(path: Path, frame: bytes) -> None:
         at += length
 
 
-def _whole(path: Path, data, name: str, missing: int = 0) -> int:
-    """Return a header's count; what is none is an error that names the field, never its value."""
-    said = data.get(name)
-    try:
-        found = missing if said is None or said == "" else int(said)
-    except (TypeError, ValueError):
-        found = -1
-    if found <= 0:
-        raise MedkitInputError(path, f"has no valid {name}", FIX)
-    return found
-
-
-def _number(path: Path, data, name: str, missing: float) -> float:
-    """Return a number of the header; written, but no finite number, is an error."""
-    if name not in data:
-        return missing
-    try:
-        found = float(data[name].value)
-    except (TypeError, ValueError):
-        found = math.nan
-    if not math.isfinite(found):
-        raise MedkitInputError(path, f"has a {name} that is no number", FIX)
-    return found
-
-
 def _stored(path: Path, data) -> np.ndarray:
     """Return the stored numbers, (S, H, W) or (S, H, W, 3); colours as red, green and blue."""
     from pydicom.pixels import apply_color_lut
@@ -219,50 +218,20 @@ def _stored(path: Path, data) -> np.ndarray:
         pixels = data.pixel_array  # YBR becomes RGB on the way
     except (RuntimeError, NotImplementedError) as error:
         if syntax is not None and syntax.is_compressed:
-            raise MedkitInputError(path, f"is compressed in a way that can't be read here ({syntax.name})", "export it uncompressed") from None
+            raise MedkitInputError(path, f"is compressed in a way that can't be read here ({syntax.name})", DECODE_FIX) from None
         raise error
     if str(data.get("PhotometricInterpretation", "")) == "PALETTE COLOR":
         pixels = apply_color_lut(pixels, data)
         return pixels[None] if pixels.ndim == 3 else pixels
-    frames, colour = _whole(path, data, "NumberOfFrames", 1), _whole(path, data, "SamplesPerPixel") == 3
+    frames, colour = whole(path, data, "NumberOfFrames", 1), whole(path, data, "SamplesPerPixel") == 3
     pixels = pixels if frames > 1 else pixels.reshape(1, *pixels.shape[-3 if colour else -2 :])
     if len(pixels) != frames:
         raise MedkitInputError(path, f"holds {len(pixels)} frames, its header says {frames}", FIX)
     return pixels
 
 
-def _meant(path: Path, data, stored: np.ndarray) -> tuple[np.ndarray, str]:
-    """Return the pixels as they are meant, float32, and their unit."""
-    slope, intercept = _number(path, data, "RescaleSlope", 1.0), _number(path, data, "RescaleIntercept", 0.0)
-    if slope == 0:
-        raise MedkitInputError(path, "has a RescaleSlope of 0, which makes all pixels one", FIX)
-    widths = np.atleast_1d(np.asarray(data.get("WindowWidth", 1) or math.nan, dtype=float))
-    if not (widths > 0).all():
-        raise MedkitInputError(path, "has a WindowWidth that is 0, below 0 or none", FIX)
-    scaled = "RescaleSlope" in data and "RescaleIntercept" in data
-    in_hu = str(data.get("RescaleType", "")).strip() == "HU" or (str(data.get("Modality", "")) == "CT" and scaled)
-    pixels = stored.astype(np.float64)
-    if str(data.get("PhotometricInterpretation", "")) == "MONOCHROME1" and not in_hu:
-        pixels = sum(_ends(path, data)) - pixels
-    return (pixels * slope + intercept).astype(np.float32), HU if in_hu else GREY
-
-
-def _ends(path: Path, data) -> tuple[int, int]:
-    """Return the lowest and the highest number that its bits can store."""
-    bits = _whole(path, data, "BitsStored")
-    return (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if int(data.get("PixelRepresentation", 0)) else (0, 2**bits - 1)
-
-
-def _spacing(data) -> tuple[float, float, float] | None:
-    """Return millimetres between slices, rows and columns; a single slice has its thickness; None where unknown."""
-    try:
-        rows, columns = (float(x) for x in data.PixelSpacing)
-        between = float(data.get("SpacingBetweenSlices") or data.get("SliceThickness") or 0)
-    except (AttributeError, TypeError, ValueError):
-        return None
-    found = (between, rows, columns)
-    return found if all(math.isfinite(x) and x >= 0 for x in found) and rows > 0 < columns else None
-
-
-def _says_burned_in(data) -> bool:
-    return str(data.get("BurnedInAnnotation", "")).strip().upper() == "YES"
+def _notes(data) -> tuple[str, ...]:
+    is_burned_in = str(data.get("BurnedInAnnotation", "")).strip().upper() == "YES"
+    is_localizer = "LOCALIZER" in str(data.get("ImageType", "")).upper()
+    said = (is_burned_in, "Writing may be burned into the pixels: the file says so."), (is_localizer, LOCALIZER)
+    return tuple(note for true, note in said if true)

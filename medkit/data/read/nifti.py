@@ -10,16 +10,19 @@ from pathlib import Path
 import numpy as np
 
 from medkit._check import MedkitInputError
+from medkit.data.read.geometry import place_of
 from medkit.data.read.scan import BUDGET, HEADER, Scan, check_budget, checked, door
 
 FIX = "convert the scan to NIfTI again, with dcm2niix for instance"
+MILLIMETRES = {"meter": 1000.0, "mm": 1.0, "micron": 0.001}
 
 
 def read_nifti(path: Path, budget: int = BUDGET) -> Scan:
     """Return a volume as slices, (S, H, W) float32: from foot to head, the front above, the patient's right on the left.
 
-    Slope and intercept of the header are applied. Where the file says how the patient lay, the volume is
-    turned (in steps of 90°) so that its third axis runs from foot to head; else it is taken as it is.
+    Slope and intercept of the header are applied. The volume is turned (in steps of 90°) so that its third axis runs
+    from foot to head, by the sform, else by the qform; where the file has neither, by the rule of ANALYZE: the first
+    axis runs to the patient's left, the second to the front, the third up. Metres and micrometres become millimetres.
 
     Raises:
         MedkitInputError: no NIfTI file, damaged, too large, or several volumes in one.
@@ -38,10 +41,12 @@ def _scan(path: Path, image) -> Scan:
     values = np.asarray(image.dataobj, dtype=np.float32)
     values = values.reshape(values.shape[:3] + (1,) * (3 - min(3, values.ndim)))
     pixels = values.transpose(2, 1, 0)[:, ::-1]  # (x, y, z) to slices of rows from front to back
-    spacing = tuple(float(x) for x in image.header.get_zooms()[:3])
+    unit = MILLIMETRES.get(image.header.get_xyzt_units()[0], 1.0)
+    spacing = tuple(float(x) * unit for x in image.header.get_zooms()[:3])
     known = len(shape) >= 3 and all(math.isfinite(x) and x > 0 for x in spacing)
-    place = tuple(image.affine.ravel().tolist())
-    if not all(map(math.isfinite, place)):
+    seen = np.array([[0, 0, 1, 0], [0, -1, 0, pixels.shape[1] - 1], [1, 0, 0, 0], [0, 0, 0, 1]])  # (slice, row, column) to (x, y, z)
+    place = place_of(np.diag([unit, unit, unit, 1]) @ image.affine @ seen, len(pixels))
+    if place is None:
         raise MedkitInputError(path, "says that it lies at NaN or infinity", FIX)
     return checked(path, Scan(pixels, (spacing[2], spacing[1], spacing[0]) if known else None, place=place))
 

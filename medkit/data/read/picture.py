@@ -14,42 +14,79 @@ from medkit.data.read.scan import Scan, check_budget, checked, door
 LUMINANCE = np.array((0.299, 0.587, 0.114), dtype=np.float32)  # ITU-R BT.601, red green blue
 KINDS = {"PNG": "PNG", "JPEG": "JPEG", "TIFF": "TIFF", "BMP": "BMP", "MPO": "JPEG"}
 DEEP = ("I;16", "I;16B", "I;16L", "I;16N", "I")  # 16 and 32 bits, which must not pass through 8
+ORIENTATION = 0x0112  # the tag of EXIF and TIFF
+TURNED = "A picture was turned as its tag says: look whether its mask was drawn on the turned one."
+TRANSPARENT = "A picture has transparent parts: the colours that lie under them were taken."
 
 
 def read_picture(path: Path) -> Scan:
-    """Return a picture as (1, H, W) or, in colour, (1, H, W, 3) float32, turned as its EXIF tag says.
+    """Return a picture as (1, H, W) or, in colour, (1, H, W, 3) float32, turned as its EXIF or TIFF tag says.
 
-    Pillow's modes: 1 gives 0 and 255; L 0 ... 255; I;16 0 ... 65535; I and F as stored; palettes, CMYK and
-    YCbCr become red, green and blue. Transparency is dropped, not blended. A palette of greys alone is grey.
+    Pillow's modes: 1 gives 0 and 255, and 2 and 4 bits are spread over 0 ... 255; L 0 ... 255; I;16 0 ... 65535; I
+    and F as stored; palettes, CMYK and YCbCr become red, green and blue. TIFF that stores white as 0 is turned. A
+    palette of greys alone is grey. Gamma and colour profiles are not applied. Transparency is dropped, not blended; a
+    note says so where it is uneven.
 
     Raises:
-        MedkitInputError: no picture, several in one file, too many pixels, or values not finite.
+        MedkitInputError: no picture, several in one file, too many pixels, values not finite, colours of 16 bits
+            (Pillow would cut them to 8), or numbers that Pillow takes for others.
     """
     with door(path, "an image", "open it in a viewer and save it again as PNG"):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error", Image.DecompressionBombWarning)
-                with Image.open(path, formats=list(KINDS)) as picture:
+                with path.open("rb") as file, Image.open(file, formats=list(KINDS)) as picture:
                     picture.verify()  # PNG: its sums; nothing is unpacked
-                with Image.open(path, formats=list(KINDS)) as picture:
-                    return checked(path, Scan(_pixels(path, picture)[None]))
+                # a file, no path: else Pillow maps TIFF into memory, and scrambles what its tag turns by 90°
+                with path.open("rb") as file, Image.open(file, formats=list(KINDS)) as picture:
+                    pixels, notes = _pixels(path, picture)
+                    return checked(path, Scan(pixels[None], notes=notes))
         except (Image.DecompressionBombWarning, Image.DecompressionBombError):
             raise MedkitInputError(path, "has too many pixels to be opened safely", "make it smaller") from None
 
 
-def _pixels(path: Path, picture: Image.Image) -> np.ndarray:
+def _pixels(path: Path, picture: Image.Image) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return the pixels, and what a reader should know."""
     if getattr(picture, "is_animated", False):  # to count them, all would have to be looked at
         raise MedkitInputError(path, "holds several pictures", "save each on its own")
     check_budget(path, picture.width * picture.height * len(picture.getbands()), 4)
-    picture.load()
+    bits, is_signed, white_is_0 = _stored(path, picture)
+    is_turned = getattr(picture, "tag_v2", {}).get(ORIENTATION, 1) != 1
+    picture.load()  # TIFF is turned here
+    is_turned = is_turned or picture.getexif().get(ORIENTATION, 1) != 1
     picture = ImageOps.exif_transpose(picture)
+    notes = (TURNED,) if is_turned else ()
+    if picture.has_transparency_data and picture.mode not in DEEP:
+        lowest, highest = picture.convert("RGBA").getchannel("A").getextrema()
+        notes += (TRANSPARENT,) if lowest < highest else ()
     if picture.mode in ("LA", "La"):
         picture = picture.convert("L")
     elif picture.mode not in ("1", "L", "F", "RGB", *DEEP):
         picture = picture.convert("RGB")
-    pixels = np.array(picture, dtype=np.float32) * (255 if picture.mode == "1" else 1)
+    pixels = np.array(picture)
+    if bits == 32 and picture.mode == "I" and not is_signed:
+        pixels = pixels.view(np.uint32)  # Pillow has no such mode, and would give -1 for the highest
+    pixels = pixels.astype(np.float32) * (255 if picture.mode == "1" else 1)
+    if white_is_0 and picture.mode in DEEP:
+        pixels = 2**bits - 1 - pixels  # what Pillow does for up to 8 bits alone
     same = pixels.ndim == 3 and (pixels == pixels[..., :1]).all()
-    return pixels[..., 0] if same else pixels
+    return pixels[..., 0] if same else pixels, notes
+
+
+def _stored(path: Path, picture: Image.Image) -> tuple[int, bool, bool]:
+    """Return how a TIFF stores its numbers: bits, signed, white as 0; (0, False, False) for other pictures.
+
+    Raises:
+        MedkitInputError: it stores them so that Pillow would give others, without a word; PNG too.
+    """
+    tags = getattr(picture, "tag_v2", {})
+    bits, kind, white_is_0 = tags.get(258, (0,))[0], tags.get(339, (1,))[0], tags.get(262) == 0
+    is_deep = bits > 8 or any(isinstance(one.args, str) and ";16" in one.args for one in picture.tile)  # TIFF, PNG
+    if is_deep and picture.mode not in (*DEEP, "F"):
+        raise MedkitInputError(path, "holds colours or transparency in 16 bits", "save it in 8 bits a colour, or in grey of 16 bits")
+    if kind == 2 and bits <= 8 or white_is_0 and (kind != 1 or bits > 16):
+        raise MedkitInputError(path, f"holds {bits} bits a pixel in a way that is seldom used", "save it as TIFF of 16 bits, black as 0")
+    return bits, kind == 2, white_is_0
 
 
 def grey(pixels: np.ndarray) -> np.ndarray:

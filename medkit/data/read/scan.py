@@ -27,7 +27,9 @@ class Scan(NamedTuple):
     spacing: millimetres between slices, rows and columns; None where the file does not say.
     modality: "CT", "MRI", "ultrasound", "X-ray" or "unknown". unit: "HU" or "grey level".
     patient: what files of one patient share, as far as the file says who it is; see `dicom.patient_key`.
-    place: the 16 numbers that say where its voxels lie in the patient, of NIfTI; a mask must lie there too.
+    study: what files of one DICOM study share, which are one patient's: for files that name no patient.
+    place: the (4, 4) matrix, row by row, from (slice, row, column, 1) to millimetres in the patient, to the right, to
+        the front and up; None where the file does not say. A mask must lie there too.
     notes: what a reader should know.
     """
 
@@ -36,6 +38,7 @@ class Scan(NamedTuple):
     modality: str = "unknown"
     unit: str = GREY
     patient: str | None = None
+    study: str | None = None
     place: tuple[float, ...] | None = None
     notes: tuple[str, ...] = ()
 
