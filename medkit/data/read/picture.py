@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 
 from medkit._check import MedkitInputError
 from medkit.data.read.scan import Scan, check_budget, checked, door
+from medkit.data.read.whole import check_jpeg, check_png, check_tiff
 
 LUMINANCE = np.array((0.299, 0.587, 0.114), dtype=np.float32)  # ITU-R BT.601, red green blue
 KINDS = {"PNG": "PNG", "JPEG": "JPEG", "TIFF": "TIFF", "BMP": "BMP", "MPO": "JPEG"}
@@ -23,7 +24,7 @@ def read_picture(path: Path) -> Scan:
     YCbCr become red, green and blue. Transparency is dropped, not blended. A palette of greys alone is grey.
 
     Raises:
-        MedkitInputError: no picture, several in one file, too many pixels, or values not finite.
+        MedkitInputError: no picture, several in one file, too many pixels, cut short, or values not finite.
     """
     with door(path, "an image", "open it in a viewer and save it again as PNG"):
         try:
@@ -41,6 +42,13 @@ def _pixels(path: Path, picture: Image.Image) -> np.ndarray:
     if getattr(picture, "is_animated", False):  # to count them, all would have to be looked at
         raise MedkitInputError(path, "holds several pictures", "save each on its own")
     check_budget(path, picture.width * picture.height * len(picture.getbands()), 4)
+    kind = KINDS[picture.format]
+    if kind == "PNG":
+        check_png(path)
+    elif kind == "JPEG":
+        check_jpeg(path, path.read_bytes(), picture.width * picture.height)
+    elif kind == "TIFF":
+        check_tiff(path, picture)
     picture.load()
     picture = ImageOps.exif_transpose(picture)
     if picture.mode in ("LA", "La"):
