@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import multiprocessing
+import os
 import stat
 import tarfile
 import threading
+import time
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from medkit._check import MedkitInputError
-from medkit.fetch import cache, catalogue, command, download, unpack
+from medkit.fetch import cache, catalogue, command, download, lock, unpack
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -76,7 +79,9 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         end = start + (len(content) - start) // 2 if fault == "cut" else len(content)
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # who has seen enough hangs up
-            self.wfile.write(content[start:end])
+            for at in range(start, end, 2**14):
+                self.wfile.write(content[at : min(at + 2**14, end)])
+                time.sleep(0.02 if fault == "slow" else 0)
         self.close_connection = True
 
 
@@ -217,6 +222,151 @@ def test_an_offline_copy_is_taken_and_checked_and_never_written_to(server, tmp_p
     (mine / "set.zip").write_bytes(WHOLE[:-1])
     with pytest.raises(MedkitInputError, match="has the md5"):
         command.fetch(server.one(), tmp_path / "cache", local=True, progress=None)
+
+
+# ── several processes
+
+PROCESSES = multiprocessing.get_context("spawn")  # as Windows and macOS start them
+
+
+def fetched(one: catalogue.PublicSet, folder: Path, said) -> None:
+    """What another process does: fetch and unpack, and say how it went."""
+    os.environ.pop("MEDKIT_DATA", None)
+    try:
+        path, target = command.fetch(one, folder, local=True, waits=(0, 0), progress=None)
+        said.put(("md5:" + cache.sum_of(path, "md5"), (target / "set" / "a.txt").stat().st_size))
+    except MedkitInputError as error:
+        said.put(str(error))
+
+
+def started(one: catalogue.PublicSet, folder: Path, count: int) -> tuple[list, object]:
+    said = PROCESSES.Queue()
+    found = [PROCESSES.Process(target=fetched, args=(one, folder, said)) for _ in range(count)]
+    for process in found:
+        process.start()
+    return found, said
+
+
+def until(happened) -> None:
+    end = time.monotonic() + 60
+    while not happened() and time.monotonic() < end:
+        time.sleep(0.005)
+    assert happened()
+
+
+@pytest.mark.parametrize("etag", ['"one"', ""])
+def test_three_processes_that_want_one_file_fetch_it_once(server, tmp_path, etag):
+    server.faults, server.etag = ["slow"] * 3, etag
+    processes, said = started(server.one(), tmp_path, 3)
+    assert [said.get(timeout=60) for _ in processes] == [(MD5, 256 * 4000)] * 3
+    for process in processes:
+        process.join(60)
+    assert server.asked == [None], "the others waited"
+    assert left(tmp_path) == ["set.zip", "set.zip.sha256", "tiny"] and (tmp_path / "set.zip").read_bytes() == WHOLE
+
+
+def test_who_waited_for_a_process_that_failed_tries_for_itself(server, tmp_path):
+    server.faults = [503, "slow"]
+    with lock.alone(tmp_path / "set.zip"):
+        processes, said = started(server.one(), tmp_path, 2)
+        time.sleep(0.5)
+        assert server.asked == [] and (tmp_path / "set.zip.lock").is_file()
+    assert [said.get(timeout=60) for _ in processes] == [(MD5, 256 * 4000)] * 2 and server.asked == [None, None]
+    for process in processes:
+        process.join(60)
+    assert left(tmp_path) == ["set.zip", "set.zip.sha256", "tiny"]
+
+
+def test_a_killed_process_blocks_nobody_and_its_part_is_gone_on_with(server, tmp_path):
+    server.faults = ["slow"]
+    [killed], _ = started(server.one(), tmp_path, 1)
+    part = tmp_path / "set.zip.part"
+    until(lambda: part.is_file() and part.stat().st_size)
+    killed.kill()
+    killed.join(60)
+    assert (tmp_path / "set.zip.lock").is_file() and part.is_file(), "it was killed in the middle"
+    start = time.monotonic()
+    assert get(server.one(), tmp_path).read_bytes() == WHOLE and time.monotonic() - start < 5
+    assert server.asked[1].startswith("bytes=") and left(tmp_path) == ["set.zip", "set.zip.sha256"]
+
+
+def test_whoever_waits_says_so(tmp_path):
+    seen = []
+
+    class Bar:
+        def __init__(self, desc, **_):
+            seen.append(desc)
+
+        def update(self):
+            seen.append("looked")
+
+        def close(self):
+            seen.append("closed")
+
+    with lock.alone(tmp_path / "set.zip"):
+        waiting = threading.Thread(target=lambda: lock._taken(tmp_path / "set.zip.lock", Bar).close())
+        waiting.start()
+        until(lambda: "looked" in seen)
+    waiting.join(60)
+    assert seen[0] == "another process works on set.zip, waiting" and seen[-1] == "closed"
+
+
+def test_only_one_at_a_time_is_alone(tmp_path):
+    inside, most, turns = 0, 0, []
+
+    def work():
+        nonlocal inside, most
+        for _ in range(20):
+            with lock.alone(tmp_path / "x", None):
+                inside += 1
+                most = max(most, inside)
+                turns.append(1)
+                time.sleep(0.001)
+                inside -= 1
+
+    lock_pause, lock.PAUSE = lock.PAUSE, 0.0005
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    lock.PAUSE = lock_pause
+    assert (most, len(turns), left(tmp_path)) == (1, 80, [])
+
+
+def test_as_on_windows(tmp_path, monkeypatch):
+    """With a stand-in for msvcrt: a lock that is held is `EACCES`, and the file goes once it is closed."""
+    import errno
+
+    fcntl = pytest.importorskip("fcntl")
+
+    class Locks:
+        LK_NBLCK = 2
+
+        @staticmethod
+        def locking(number, mode, count):
+            assert (mode, count) == (2, 1)
+            try:
+                fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise OSError(errno.EACCES, "Permission denied") from None
+
+    monkeypatch.setattr(lock, "fcntl", None)
+    monkeypatch.setattr(lock, "msvcrt", Locks, raising=False)
+    with lock.alone(tmp_path / "x", None):
+        with (tmp_path / "x.lock").open("ab") as other:
+            assert not lock._try(other)
+    assert left(tmp_path) == []
+
+
+def test_a_file_system_without_locks_is_one_sentence(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(lock, "_try", refuse)
+    with pytest.raises(MedkitInputError, match="has no locks against other processes .Operation not supported.; choose another folder with --to"):
+        with lock.alone(tmp_path / "x", None):
+            raise AssertionError("never here")
 
 
 # ── archives

@@ -2,7 +2,7 @@
 
     catalogue   names, addresses, published sums, licences      cache    where files lie, and their sums
     download    https, resumed, checked, then named             unpack   zip and tar from strangers
-    command     `python3 -m medkit fetch SET`
+    lock        one process at a time               command  `python3 -m medkit fetch SET`
 
 Whoever has no network puts the file into the folder that MEDKIT_DATA names, or into the cache by hand.
 """

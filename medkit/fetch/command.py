@@ -13,6 +13,7 @@ from medkit.data.where import data_root
 from medkit.fetch import cache
 from medkit.fetch.catalogue import SETS, PublicSet, named
 from medkit.fetch.download import WAITS, download
+from medkit.fetch.lock import alone
 from medkit.fetch.unpack import unpack
 
 ARCHIVES = (".zip", ".tar")
@@ -34,7 +35,11 @@ def fetch(
     if path.suffix not in ARCHIVES:
         return path, path
     target = folder / one.name
-    return path, target if target.is_dir() else unpack(path, target, progress=progress)
+    if not target.is_dir():
+        with alone(target, progress):
+            if not target.is_dir():  # or another process has unpacked it meanwhile
+                unpack(path, target, progress=progress)
+    return path, target
 
 
 def listed() -> str:

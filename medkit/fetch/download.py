@@ -16,9 +16,10 @@ from urllib.parse import urlsplit
 from tqdm.auto import tqdm
 
 from medkit._check import MedkitInputError
-from medkit._files import try_writing, write_whole
+from medkit._files import write_whole
 from medkit.fetch import cache
 from medkit.fetch.catalogue import PublicSet
+from medkit.fetch.lock import alone
 
 WAITS = (1, 3, 10, 30)  # seconds before each further try
 SILENCE = 30  # seconds without a byte after which a try is over
@@ -38,7 +39,8 @@ def download(
     """Return the set's file in `folder`, fetched if it is not there; a file that is there is hashed again.
 
     While it comes down it is called `….part`, and goes on from there after a break or at the next call, if
-    the server says by its ETag that the file is still the same. Whatever else goes wrong leaves nothing.
+    the server says by its ETag that the file is still the same. Whatever else goes wrong leaves nothing. Of
+    several processes that want it at once one fetches it, and the others wait.
 
     Args:
         one: what to fetch. folder: made if need be.
@@ -50,13 +52,20 @@ def download(
             login page), another sum than the published one, too little disk; it says how to get it by hand.
     """
     path = folder / one.file
-    if path.is_file():
-        cache.check_published(path, one.sum, one.file, one.page)
-        cache.check_note(path)
-        return path
-    check_address(one, one.url, local)
-    _make(folder)
-    part = path.with_name(path.name + ".part")
+    if not path.is_file():
+        check_address(one, one.url, local)
+        with alone(path, progress):
+            if not path.is_file():  # or another process has fetched it meanwhile
+                _bring(one, path, local, waits, progress)
+                return path
+    cache.check_published(path, one.sum, one.file, one.page)
+    cache.check_note(path)
+    return path
+
+
+def _bring(one: PublicSet, path: Path, local: bool, waits: tuple[float, ...], progress: Callable | None) -> None:
+    """Fetch the file in as many tries as there are, check it, and only then give it its name."""
+    part, folder = path.with_name(path.name + ".part"), path.parent
     for wait in (*waits, None):
         try:
             _one_try(one, part, local, progress)
@@ -78,7 +87,6 @@ def download(
     os.replace(part, path)
     _tag(part).unlink(missing_ok=True)
     cache.write_note(path)
-    return path
 
 
 def check_address(one: PublicSet, url: str, local: bool) -> None:
@@ -95,13 +103,6 @@ def check_address(one: PublicSet, url: str, local: bool) -> None:
 
 def _by_hand(one: PublicSet, folder: Path) -> str:
     return OFFLINE_FIX.format(file=one.file, page=one.page, folder=folder)
-
-
-def _make(folder: Path) -> None:
-    try:
-        try_writing(folder)
-    except OSError as error:
-        raise MedkitInputError(folder, f"can't be written to ({type(error).__name__})", "choose another folder with --to") from None
 
 
 def _remove(part: Path) -> None:

@@ -25,6 +25,7 @@ from medkit.data.read import geometry
 from medkit.data.read.fields import FIX, whole
 from medkit.data.read.meaning import meant
 from medkit.data.read.scan import BUDGET, HEADER, Scan, check_budget, checked, door, inflate, no_log
+from medkit.data.read.whole import check_jpeg
 
 DEFLATED = "1.2.840.10008.1.2.1.99"  # the transfer syntax whose whole data set is packed
 EXPLICIT, IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"  # what it is once it is unpacked, or without the preamble
@@ -174,10 +175,11 @@ def _check_kind(path: Path, data) -> None:
 def _check_frames(path: Path, data) -> None:
     """Refuse compressed frames that are not of the header's size, before they are unpacked.
 
-    JPEG: by the size that stands in the frame. RLE: packed, a frame is at most a little longer than unpacked.
+    JPEG: by the size that stands in the frame; of 8 bits, it must also be whole. RLE: packed, a frame is at most a
+    little longer than unpacked.
     """
     from pydicom.encaps import generate_frames
-    from pydicom.uid import RLELossless
+    from pydicom.uid import JPEGBaseline8Bit, RLELossless
 
     rows, columns = whole(path, data, "Rows"), whole(path, data, "Columns")
     unpacked = rows * columns * whole(path, data, "SamplesPerPixel") * whole(path, data, "BitsAllocated") // 8
@@ -195,6 +197,8 @@ def _check_frames(path: Path, data) -> None:
             continue
         if size not in (None, (columns, rows)):
             raise MedkitInputError(path, f"holds a frame of {size[0]} × {size[1]} pixels, its header says {columns} × {rows}", FRAME_FIX)
+        if data.file_meta.TransferSyntaxUID == JPEGBaseline8Bit:
+            check_jpeg(path, frame, rows * columns)
 
 
 def _check_boxes(path: Path, frame: bytes) -> None:

@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 
 from medkit._check import MedkitInputError
 from medkit.data.read.scan import Scan, check_budget, checked, door
+from medkit.data.read.whole import check_jpeg, check_png, check_tiff
 
 LUMINANCE = np.array((0.299, 0.587, 0.114), dtype=np.float32)  # ITU-R BT.601, red green blue
 KINDS = {"PNG": "PNG", "JPEG": "JPEG", "TIFF": "TIFF", "BMP": "BMP", "MPO": "JPEG"}
@@ -28,7 +29,7 @@ def read_picture(path: Path) -> Scan:
     note says so where it is uneven.
 
     Raises:
-        MedkitInputError: no picture, several in one file, too many pixels, values not finite, colours of 16 bits
+        MedkitInputError: no picture, several in one file, too many pixels, cut short, values not finite, colours of 16 bits
             (Pillow would cut them to 8), or numbers that Pillow takes for others.
     """
     with door(path, "an image", "open it in a viewer and save it again as PNG"):
@@ -45,6 +46,17 @@ def read_picture(path: Path) -> Scan:
             raise MedkitInputError(path, "has too many pixels to be opened safely", "make it smaller") from None
 
 
+def _check_whole(path: Path, picture: Image.Image) -> None:
+    """Refuse a picture that is cut short: Pillow would fill it up."""
+    kind = KINDS[picture.format]
+    if kind == "PNG":
+        check_png(path)
+    elif kind == "JPEG":
+        check_jpeg(path, path.read_bytes(), picture.width * picture.height)
+    elif kind == "TIFF":
+        check_tiff(path, picture)
+
+
 def _pixels(path: Path, picture: Image.Image) -> tuple[np.ndarray, tuple[str, ...]]:
     """Return the pixels, and what a reader should know."""
     if getattr(picture, "is_animated", False):  # to count them, all would have to be looked at
@@ -52,6 +64,7 @@ def _pixels(path: Path, picture: Image.Image) -> tuple[np.ndarray, tuple[str, ..
     check_budget(path, picture.width * picture.height * len(picture.getbands()), 4)
     bits, is_signed, white_is_0 = _stored(path, picture)
     is_turned = getattr(picture, "tag_v2", {}).get(ORIENTATION, 1) != 1
+    _check_whole(path, picture)
     picture.load()  # TIFF is turned here
     is_turned = is_turned or picture.getexif().get(ORIENTATION, 1) != 1
     picture = ImageOps.exif_transpose(picture)
