@@ -13,7 +13,7 @@ from PIL import Image
 from medkit._check import MedkitInputError
 from medkit.data.decathlon import read_list
 from medkit.data.mask import check_fits, mask_of, read_mask
-from medkit.data.own import own_images
+from medkit.data.own import list_own, own_images
 from medkit.data.read import read
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -284,6 +284,7 @@ def nnunet(tmp_path):
 
 
 def test_hand_a_folder_of_nnunet_is_read(nnunet):
+    assert list_own(nnunet).faults == [] and list_own(nnunet).layout == "a Decathlon folder"
     data = own_images(nnunet, size=6, progress=None)
     assert data.modality == "CT" and data.group.tolist() == [0, 0, 0, 1, 1, 1] and data.label.tolist() == [0, 1, 1] * 2
     assert data.mask.flatten(1).sum(1).tolist() == [0, 4, 4] * 2 and set(read_list(nnunet)["labels"]) == {"0", "1", "2"}

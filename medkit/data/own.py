@@ -18,7 +18,7 @@ from medkit.data.medmnist import SIDES, medmnist
 from medkit.data.stack import stack
 from medkit.data.twins import kept_together
 
-LAYOUTS = "CLASS/image.png, images/ and masks/, a Decathlon folder with dataset.json, a MedMNIST .npz, or a folder of DICOM or NIfTI files"
+LAYOUTS = "CLASS/image.png, images/ and masks/, a Decathlon or nnU-Net folder with dataset.json, a MedMNIST .npz, or a folder of DICOM or NIfTI files"
 NOTHING_TO_LEARN = ("names no classes and holds no masks", "make CLASS/image.png, or put image_mask.png beside each image")
 
 
@@ -32,7 +32,7 @@ def own_images(path: str | Path, size: int = 64, progress: Callable | None = tqd
     Args:
         path: one of these; `medkit.data.folder` shows more.
             file.npz                     MedMNIST's layout; its three sides as one set
-            FOLDER with dataset.json     a task of the Medical Segmentation Decathlon
+            FOLDER with dataset.json     a task of the Medical Segmentation Decathlon, or of nnU-Net v2
             FOLDER/CLASS/image.png       a folder a class, masks beside as image_mask.png (BUSI's layout)
             FOLDER/images, FOLDER/masks  images and masks of the same names
             FOLDER/*.dcm, *.nii.gz ...   images without a class; masks beside as image_mask.nii.gz
