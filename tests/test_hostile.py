@@ -60,7 +60,7 @@ def test_a_malformed_file_is_named_with_its_fix(file, name, capfd):
 
 BOMBS = (
     "deflated-and-says-so.dcm", "deflated-and-lies.dcm", "volume.nii.gz", "behind-its-header.nii.gz", "array.npz", "array-that-lies.npz", "picture.png",
-    "text.png", "archive.zip", "nested.dcm", "wide.dcm", "many-elements.dcm", "pages.tif",
+    "text.png", "archive.zip", "nested.dcm", "wide.dcm", "many-elements.dcm", "pages.tif", "line.bmp",
 )  # fmt: skip
 
 

@@ -41,7 +41,7 @@ def bombs() -> dict[str, bytes]:
         "archive.zip": array, "nested.dcm": meta() + small + nested(200_000),
         "wide.dcm": meta() + small + struct.pack("<HH2sHI", 0x0040, 0x0275, b"SQ", 0, UNDEFINED) + struct.pack("<HHI", 0xFFFE, 0xE000, 0) * 500_000,
         "many-elements.dcm": meta() + small + b"".join(element(0x00410000 + k, b"LO", b"") for k in range(2**16)) * 8,
-        "pages.tif": _pages(500_000),
+        "pages.tif": _pages(500_000), "line.bmp": _line_of_bmp(2**24),
     }  # fmt: skip
 
 
@@ -70,3 +70,8 @@ def _pages(count: int) -> bytes:
     pages[:, 2:] = at.view(np.uint8).reshape(-1, 4)
     return b"II*\0" + struct.pack("<I", 8) + pages.tobytes()
 
+
+def _line_of_bmp(width: int) -> bytes:
+    """Return a BMP file of one line, packed by run lengths, that ends at once: the rest is filled up pixel by pixel, in Python."""
+    header = struct.pack("<IiiHHIIiiII", 40, width, 1, 1, 8, 1, 0, 0, 0, 0, 0)
+    return b"BM" + struct.pack("<IHHI", 0, 0, 0, 54 + 1024) + header + bytes(1024) + b"\1\7\0\0"

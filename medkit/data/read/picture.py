@@ -55,6 +55,8 @@ def _check_whole(path: Path, picture: Image.Image) -> None:
         check_jpeg(path, path.read_bytes(), picture.width * picture.height)
     elif kind == "TIFF":
         check_tiff(path, picture)
+    elif picture.tile and picture.tile[0].codec_name == "bmp_rle":  # Pillow unpacks it in Python, for minutes if it means harm
+        raise MedkitInputError(path, "is a BMP packed by run lengths", "save it again as PNG")
 
 
 def _pixels(path: Path, picture: Image.Image) -> tuple[np.ndarray, tuple[str, ...]]:
