@@ -179,9 +179,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 def folder_of(chosen: argparse.Namespace) -> Path:
     """Return where the records of a command go unless --out says otherwise: results/local/SET-PRESET..."""
-    word = chosen.data if not Path(chosen.data).is_dir() else Path(chosen.data).resolve().name
     more = [f"fold{chosen.fold}"] * bool(chosen.fold) + ["improved"] * (chosen.protocol == "improved")
-    return RESULTS / "-".join([word, chosen.preset, *more])
+    return RESULTS / "-".join([sets.called(chosen.data), chosen.preset, *more])
 
 
 def main(arguments: list[str]) -> int:
@@ -193,7 +192,7 @@ def main(arguments: list[str]) -> int:
 def _run(chosen: argparse.Namespace, out: Path) -> None:
     device = _command.device_named(chosen.device)
     record.check_writable(out / "tables.txt")
-    print(f"Loading {Path(chosen.data).name} …", file=sys.stderr)
+    print(f"Loading {sets.called(chosen.data)} …", file=sys.stderr)
     options = {"fold": chosen.fold, "allow_leak": chosen.allow_leak}
     protocol = "paper" if chosen.rates else chosen.protocol
     made = plan(chosen.data, chosen.preset, protocol, chosen.models, device, out, **options)

@@ -36,6 +36,15 @@ class Loaded(NamedTuple):
     facts: dict
 
 
+def called(name: str) -> str:
+    """Return what messages and folders call a set: its name, or of a path the last part; those above may name a patient.
+
+    >>> called("mri"), called("scans/mine.npz"), called("scans/breast/")
+    ('mri', 'mine.npz', 'breast')
+    """
+    return name if name in REAL or name in PHANTOMS else Path(name).resolve().name
+
+
 def load(name: str, preset: Preset, *, fold: int = 0, allow_leak: bool = False, seed: int = SPLIT_SEED) -> Loaded:
     """Return the images of that name, split by patient or duplicate group where known, without leaks.
 
@@ -60,7 +69,7 @@ def load(name: str, preset: Preset, *, fold: int = 0, allow_leak: bool = False, 
     elif name in PHANTOMS:
         split, key = PHANTOMS[name](*preset.phantoms, size=preset.size, seed=seed), name
     else:
-        split, key = _folder(name, preset, seed), Path(name).resolve().name
+        split, key = _folder(name, preset, seed), called(name)
     found = leaks.refuse_leaks(split, allow_leak)
     return Loaded(split, {"key": key, "leaks": [str(leak) for leak in found], "leaks_allowed": allow_leak})
 

@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
-from medkit import sets
+from medkit import reproduce, sets
 from medkit._check import MedkitInputError
 from medkit.data.leaks import LeakError
 from medkit.data.phantom import phantom_split
@@ -61,6 +61,12 @@ def test_a_folder_that_is_split_and_leaks_is_refused_by_name_or_marked_for_good(
         sets.load(str(root), TINY)
     _, facts = sets.load(str(root), TINY, allow_leak=True)
     assert facts["leaks_allowed"] and len(facts["leaks"]) == len(refused.value.leaks) and facts["key"] == "scans"
+
+
+def test_edge_records_of_a_file_or_folder_elsewhere_go_to_results_all_the_same(tmp_path):
+    for name in (str(tmp_path / "mine.npz"), f"{tmp_path}/breast/", "us"):
+        chosen = reproduce.parse(["--data", name])
+        assert reproduce.folder_of(chosen).parent == reproduce.RESULTS and str(tmp_path) not in sets.called(name)
 
 
 @pytest.mark.parametrize("name", sets.REAL)

@@ -50,7 +50,7 @@ def _run(chosen: argparse.Namespace, out: Path) -> None:
     parts = [(study, name) for study in studies for name in dict.fromkeys(chosen.data or study.data)]
     seeds = list(range(PRESETS[chosen.preset].seeds)) if chosen.seeds is None else list(dict.fromkeys(chosen.seeds))
     for number, (study, name) in enumerate(parts, 1):
-        about = f"Part {number} of {len(parts)}, {study.name} on {Path(name).name}"
+        about = f"Part {number} of {len(parts)}, {study.name} on {sets.called(name)}"
         _say(f"{about}: loading …")
         made = plan(study, name, chosen.preset, device, out)
         records = run_all(made, seeds, *_command.share(), say=lambda text: _say(f"{about} · {text}"))

@@ -43,9 +43,9 @@ def _run(chosen: argparse.Namespace) -> None:
     installed("onnx", "onnxscript", "onnxruntime")
     device, preset = _command.device_named(chosen.device), PRESETS[chosen.preset]
     preset = dataclasses.replace(preset, size=chosen.size or preset.size)
-    out = chosen.out or reproduce.RESULTS / f"deploy-{Path(chosen.data).name}"
+    out = chosen.out or reproduce.RESULTS / f"deploy-{sets.called(chosen.data)}"
     record.check_writable(out / "tables.txt")
-    _command.say(f"{chosen.data}: loading …")
+    _command.say(f"{sets.called(chosen.data)}: loading …")
     loaded = sets.load(chosen.data, preset)
     task = experiment.prepare(loaded.split, Preparation(), device, loaded.facts)
     who = {"preset": chosen.preset, "epochs": preset.settings.epochs}

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from tqdm.auto import tqdm
 
-from medkit import _command, experiment, markup, record, reproduce
+from medkit import _command, experiment, markup, record, reproduce, sets
 from medkit._check import MedkitInputError
 from medkit._files import write_whole
 from medkit.presets import PRESETS, Preset
@@ -46,9 +46,9 @@ def main(arguments: list[str]) -> int:
 
 def _run(chosen: argparse.Namespace) -> None:
     device, preset = _command.device_named(chosen.device), _preset(chosen)
-    out = chosen.out or reproduce.RESULTS / ("shift-" + "-".join(Path(name).name for name in chosen.data))
+    out = chosen.out or reproduce.RESULTS / ("shift-" + "-".join(map(sets.called, chosen.data)))
     record.check_writable(out / "tables.txt")
-    _command.say(f"{', '.join(chosen.data)}: loading …")
+    _command.say(f"{', '.join(map(sets.called, chosen.data))}: loading …")
     found = domains(chosen.data, preset)
     pairs = [pair_of(found, number) for number in range(len(found))]
     models, seeds = list(dict.fromkeys(chosen.models)), list(dict.fromkeys(chosen.seeds))

@@ -43,13 +43,13 @@ def identified(image: np.ndarray, patient: int = 0, **changes) -> bytes:
     return meta() + b"".join(parts[tag] for tag in sorted(parts))
 
 
-def folder(root: Path, count: int = 8, size: int = 32) -> Path:
-    """Make a folder of two classes, `count` files each, two of a patient; the first one says that writing is burned in."""
-    draw = np.random.default_rng(0)
+def folder(root: Path, count: int = 8, size: int = 32, first: int = 0) -> Path:
+    """Make a folder of two classes, `count` files each, two of a patient, from number `first` on; one says that writing is burned in."""
+    draw = np.random.default_rng(first)
     for label, name in enumerate(("ill", "well")):
         (root / name).mkdir(parents=True)
         for k in range(count):
-            content = identified(draw.integers(0, 200, (size, size), dtype=np.uint8), 10 * label + k // 2)
+            content = identified(draw.integers(0, 200, (size, size), dtype=np.uint8), first + count * label + k // 2)
             if k == 0:
                 content = content.replace(element(0x00280100, b"US", b"\x08\0"), element(0x00280301, b"CS", b"YES ") + element(0x00280100, b"US", b"\x08\0"))
             (root / name / f"{k}.dcm").write_bytes(content)
