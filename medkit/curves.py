@@ -78,7 +78,7 @@ def learning_curves(records: list[dict]) -> Figure:
         axis.set_axis_off()
     lines = [line for text in _title(records) for line in textwrap.wrap(text, LETTERS * columns // 2)]
     weight = "bold" if leak_warning(records) else "normal"
-    picture.suptitle("\n".join(lines), color=INK, fontsize=10, fontweight=weight, parse_math=False)  # a folder's name may hold a $
+    picture.suptitle("\n".join(lines), color=INK, fontsize=10, fontweight=weight, parse_math=False)  # it names the data
     place = {"loc": "outside lower center", "ncols": 2 * columns}
     picture.legend(handles=_legend(records), **place, frameon=False, labelcolor=INK, fontsize=9)
     return picture

@@ -25,6 +25,8 @@ import torch
 from IPython.display import HTML
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.ticker import FixedFormatter, FuncFormatter
 from matplotlib.transforms import Bbox
 from torch import Tensor
 
@@ -36,7 +38,6 @@ Panel = Callable[[Axes], None]
 INK = "#7b7b7b"  # 4.2 : 1 on white and 4.5 : 1 on JupyterLab's dark #111
 BLUE, ORANGE = "#3b8bc4", "#d5732b"  # told apart by lightness and, beside it, by line style
 DOTS_PER_INCH = 144
-AS_IS = {"parse_math": False}  # names come from files and folders: a dollar in one is no formula
 
 
 # ---- panels
@@ -98,7 +99,7 @@ def words(text: str, title: str) -> Panel:
     """Return a panel that says why there is no picture in its place."""
 
     def draw(axis: Axes) -> None:
-        axis.text(0.5, 0.5, text, ha="center", va="center", color=INK, fontsize=11, transform=axis.transAxes, **AS_IS)
+        axis.text(0.5, 0.5, text, ha="center", va="center", color=INK, fontsize=11, transform=axis.transAxes)
         axis.set_box_aspect(1)
         axis.set_facecolor("none")
         _frame(axis, title, "")
@@ -118,7 +119,7 @@ def histogram(image: Tensor, title: str, low: float, high: float, label: str, bi
         axis.hist(pixels, bins=bins, color=BLUE, log=True)
         axis.axvline(low, color=ORANGE, linewidth=2, linestyle="--")
         axis.axvline(high, color=ORANGE, linewidth=2, linestyle="-")
-        axis.set_title(title, color=INK, fontsize=11, **AS_IS)
+        axis.set_title(title, color=INK, fontsize=11)
         axis.set_xlabel(f"{label}\ndashed: 0, solid: 1", color=INK, fontsize=9)
         axis.set_ylabel("pixels (log)", color=INK, fontsize=9)
         axis.set_box_aspect(0.8)
@@ -133,13 +134,12 @@ def curve(x: Sequence[float], lines: dict[str, Sequence[float]], title: str, lab
     def draw(axis: Axes) -> None:
         for (name, y), style in zip(lines.items(), ("o-", "s--", "^:", "d-."), strict=False):
             axis.plot(x, y, style, label=name, linewidth=1.8, markersize=4)
-        axis.set_title(title, color=INK, fontsize=11, **AS_IS)
-        axis.set_xlabel(label, color=INK, fontsize=9, **AS_IS)
+        axis.set_title(title, color=INK, fontsize=11)
+        axis.set_xlabel(label, color=INK, fontsize=9)
         axis.set_box_aspect(0.8)
         if list(lines) != [title]:  # below the axis, where it can't hide a line
             place = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2), "ncols": 1 if len(lines) < 3 else 2}
-            for text in axis.legend(**place, frameon=False, labelcolor=INK, fontsize=9).get_texts():
-                text.set_parse_math(False)
+            axis.legend(**place, frameon=False, labelcolor=INK, fontsize=9)
         _plain_axis(axis)
 
     return draw
@@ -156,6 +156,19 @@ def row(*panels: Panel, inches: float = 2.6) -> Figure:
     picture.patch.set_alpha(0.0)
     for axis, panel in zip(picture.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         panel(axis)
+    return as_said(picture)
+
+
+def as_said(picture: Figure) -> Figure:
+    """Have every text of a figure shown as it stands, dollars and backslashes too: names of files and folders have them.
+
+    matplotlib would read a formula, or raise. A logarithmic axis writes its powers so itself, and goes on doing it.
+    """
+    sides = [side for axis in picture.axes for side in (axis.xaxis, axis.yaxis)]
+    counted = [side for side in sides if not isinstance(side.get_major_formatter(), (FixedFormatter, FuncFormatter))]
+    numbers = {id(text) for side in counted for text in (*side.get_ticklabels(which="both"), side.get_offset_text())}
+    for text in picture.findobj(Text):
+        text.set_parse_math(id(text) in numbers)
     return picture
 
 
@@ -201,7 +214,7 @@ def as_html(picture: Figure, alt: str, caption: str, tier: str | Sequence[str]) 
         if not text.strip():
             raise ValueError(f"{name} must say what the figure shows, got nothing; write a sentence")
     png = io.BytesIO()
-    picture.savefig(png, format="png", dpi=DOTS_PER_INCH, bbox_inches=_without_empty_rows(picture))
+    as_said(picture).savefig(png, format="png", dpi=DOTS_PER_INCH, bbox_inches=_without_empty_rows(picture))
     width = round(picture.get_figwidth() * 96)
     source = base64.b64encode(png.getvalue()).decode("ascii")
     return (
@@ -258,8 +271,8 @@ def _without_empty_rows(picture: Figure) -> Bbox:
 
 
 def _frame(axis: Axes, title: str, below: str) -> None:
-    axis.set_title(title, color=INK, fontsize=11, **AS_IS)
-    axis.set_xlabel(below, color=INK, fontsize=9, **AS_IS)
+    axis.set_title(title, color=INK, fontsize=11)
+    axis.set_xlabel(below, color=INK, fontsize=9)
     axis.set_xticks([])
     axis.set_yticks([])
     for side in axis.spines.values():

@@ -112,8 +112,71 @@ def test_a_list_of_volumes_that_means_harm_is_refused_by_name(tmp_path, text):
     assert len(str(caught.value)) < 6000 and str(tmp_path) not in str(caught.value) and "dataset.json" in str(caught.value)
 
 
+BAD = r"$\frac$_^"  # matplotlib raises on it
+
+
 def test_dollars_in_a_name_are_no_formula(tmp_path):
     image = torch.zeros(4, 4)
-    drawn = figure.row(figure.grey(image, MATHS), figure.words(MATHS, MATHS), figure.heat(image, MATHS), figure.numbers(image, MATHS), figure.curve([1, 2], {MATHS: [1, 2]}, MATHS, MATHS))
-    assert MATHS in [axis.get_title() for axis in drawn.axes]
-    drawn.savefig(tmp_path / "a.png")
+    for name in (MATHS, BAD):
+        drawn = figure.row(figure.grey(image, name), figure.words(name, name), figure.heat(image, name), figure.numbers(image, name), figure.curve([1, 2], {name: [1, 2], "b": [2, 1]}, name, name))
+        assert name in [axis.get_title() for axis in drawn.axes]
+        drawn.savefig(tmp_path / "a.png")
+
+
+def everywhere(axis):
+    """Write `BAD` wherever a figure has words."""
+    axis.plot([1, 2], [1, 2], label=BAD)
+    axis.set_title(BAD)
+    axis.set_xlabel(BAD)
+    axis.set_ylabel(BAD)
+    axis.set_xticks([1, 2], [BAD, "b"])
+    axis.set_yticks([1, 2], labels=[BAD, "b"])
+    axis.text(1, 1, BAD)
+    axis.annotate(BAD, (1, 1))
+    axis.legend()
+
+
+def test_no_text_of_a_figure_is_a_formula_wherever_it_stands():
+    from matplotlib.figure import Figure
+
+    picture = Figure(layout="constrained")
+    everywhere(picture.subplots())
+    picture.suptitle(BAD)
+    picture.legend()
+    assert figure.as_html(picture, BAD, BAD, "real").startswith("<figure")
+    figure.row(everywhere).draw_without_rendering()
+    bare = Figure()
+    bare.suptitle(BAD)
+    with pytest.raises(ValueError):
+        bare.draw_without_rendering()  # the control
+
+
+def test_powers_along_a_logarithmic_axis_are_still_powers():
+    drawn = figure.row(figure.histogram(torch.rand(99, 99), "counts", 0.0, 1.0, BAD))
+    drawn.draw_without_rendering()
+    ticks = [text for text in drawn.axes[0].yaxis.get_ticklabels() if "10^" in text.get_text()]
+    assert ticks and all(text.get_parse_math() for text in ticks)
+
+
+def named_badly(records: list[dict]) -> list[dict]:
+    return [record | {"data": record["data"] | {"title": BAD}} for record in records]
+
+
+def test_curves_and_tables_of_a_folder_with_dollars(folder, tmp_path):
+    from medkit import curves
+
+    root = tmp_path.parent / BAD
+    folder.rename(root)
+    out = tmp_path.parent / "out of dollars"
+    assert reproduce.main(["--data", str(root), "--models", "CNN", "--seeds", "0", "--device", "cpu", "--out", str(out)]) == 0
+    records = [record for record in map(json.loads, (path.read_text(encoding="utf-8") for path in out.rglob("*.json"))) if "result" in record]
+    assert records and BAD in records[0]["data"]["title"]
+    curves.learning_curves(records).draw_without_rendering()
+
+
+def test_the_multiverse_of_a_set_with_dollars():
+    from test_multiverse import world
+
+    from medkit.multiverse import figure as multiverse
+
+    multiverse.curves(named_badly(world())).draw_without_rendering()

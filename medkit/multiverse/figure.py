@@ -53,7 +53,7 @@ def curves(records: list[dict]) -> Figure:
         _draw_choices(choice, specs, named=metric == METRICS[0])
         _draw_conventions(convention, specs, metric)
     lines = [line for text in title(found, records[0]) for line in textwrap.wrap(text, LETTERS)]
-    picture.suptitle("\n".join(lines), color=INK, fontsize=10, parse_math=False)  # a folder's name may hold a $
+    picture.suptitle("\n".join(lines), color=INK, fontsize=10, parse_math=False)  # it names the data
     place = {"loc": "outside lower center", "ncols": 3}
     picture.legend(handles=_legend(found), **place, frameon=False, labelcolor=INK, fontsize=9)
     return picture
