@@ -13,6 +13,7 @@ import pytest
 pytestmark = pytest.mark.filterwarnings("error")
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted((ROOT / "medkit").rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 # A module may import what stands on a floor below its own, or beside it in the same folder.
@@ -227,6 +228,21 @@ def overlong(source: str, path: str = "") -> list[str]:
         if isinstance(node, ast.FunctionDef) and code_lines(node) > 45:
             faults.append(f"{path}:{node.lineno} {node.name} has over 45 lines of code")
     return faults
+
+
+def twice(source: str) -> list[str]:
+    """Name what a file defines twice: the second hides the first, and both are read."""
+    names = [node.name for node in ast.parse(source).body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    return sorted({name for name in names if names.count(name) > 1})
+
+
+@pytest.mark.parametrize("path", [*SOURCES, *TESTS], ids=lambda path: path.name)
+def test_nothing_is_defined_twice(path):
+    assert twice(path.read_text(encoding="utf-8")) == []
+
+
+def test_nothing_is_defined_twice_can_fail():
+    assert twice("def a():\n    pass\n\n\nclass B:\n    pass\n\n\ndef a():\n    pass\n") == ["a"]
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)

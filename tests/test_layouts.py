@@ -189,7 +189,7 @@ def test_hand_a_folder_around_all_others_is_looked_through(tmp_path):
         picture(tmp_path / "Archive" / "Set" / ("ill" if k % 2 else "well") / f"{k}.png", k)
     (tmp_path / "Archive" / "README.txt").write_text("as unpacked")
     (tmp_path / "__MACOSX" / "x").mkdir(parents=True)
-    assert read(tmp_path)[0].classes == ("ill", "well")
+    assert read(tmp_path)[0].classes == ("ill", "well") and read(tmp_path)[0].title == f"folder {tmp_path.name}"
 
 
 def test_edge_links_in_a_circle_end(tmp_path):

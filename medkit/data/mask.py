@@ -101,58 +101,6 @@ def _label_between(values: np.ndarray) -> float | None:
     return float(values[1:-1, 1:-1][even][0]) if even.any() else None
 
 
-def check_fits(path: Path, mask: np.ndarray, image: Scan, mask_scan: Scan | None = None) -> None:
-    """Refuse a mask that does not lie on its image: another size, other voxels, another place in the patient.
-
-    Args:
-        mask: (H, W) or (S, H, W); image: what it belongs to; mask_scan: the mask as it was read, for its place.
-
-    Raises:
-        MedkitInputError: names the mask and says what differs.
-    """
-    has, wants = mask.shape[-2:], image.pixels.shape[1:3]
-    if has != wants:
-        raise MedkitInputError(path, f"has {has[1]} × {has[0]} pixels, its image {wants[1]} × {wants[0]}", "save both in one size")
-    slices = mask.shape[0] if mask.ndim == 3 else 1
-    if slices != len(image.pixels):
-        raise MedkitInputError(path, f"has {slices} slices, its image {len(image.pixels)}", "save both in one size")
-    one, other = image.spacing, getattr(mask_scan, "spacing", None)
-    between = slice(0 if slices > 1 else 1, None)  # the thickness of a single slice says nothing of its place
-    if one and other and not np.allclose(one[between], other[between], rtol=1e-3, atol=1e-3):
-        raise MedkitInputError(path, "has voxels of another size than its image", FIT)
-    one, other = image.place, getattr(mask_scan, "place", None)
-    if one and other and farthest(one, other, image.pixels.shape[:3]) > APART:
-        raise MedkitInputError(path, "has another place in the patient than its image", FIT)
-
-
-def _of_picture(path: Path, pixels: np.ndarray, values: np.ndarray) -> np.ndarray:
-    if pixels.ndim == 3 and np.ptp(pixels, axis=-1).max() > COLOURED:
-        raise MedkitInputError(path, "is in colour, and which colour is meant it does not say", PLAIN)
-    highest = float(values.max())
-    if highest > 255.5 or 1 < highest < 127.5 or values.min() < 0:
-        raise MedkitInputError(path, f"is no mask: its highest value is {highest:g}", PLAIN)
-    label = _label_between(values) if highest > 1 else None
-    if label is not None:
-        raise MedkitInputError(path, f"is a map of several labels: it has even areas of {label:g}", PLAIN)
-    return values >= (127.5 if highest > 1 else 0.5)
-
-
-def _label_between(values: np.ndarray) -> float | None:
-    """Return a value between outside and highest that fills 3 × 3 pixels somewhere; None for none.
-
-    Soft edges and lossy files have such values in passing. Those close to black and white count only where the
-    file has few values in all: JPEG gives even blocks of 2 or 253.
-    """
-    found = np.unique(values)
-    low, high = (found[0], found[-1]) if len(found) <= FEW else (32, 223)
-    inner = (values > low) & (values < high)
-    if min(values.shape) < 3 or not inner.any():
-        return None
-    windows = np.lib.stride_tricks.sliding_window_view(values, (3, 3))
-    even = (windows == windows[..., :1, :1]).all((-1, -2)) & inner[:-2, :-2]
-    return float(windows[even][0, 0, 0]) if even.any() else None
-
-
 def _of_labels(path: Path, values: np.ndarray, labels: Collection[int] | None) -> np.ndarray:
     found = np.unique(values)
     whole = np.round(found)

@@ -90,7 +90,11 @@ def list_own(path: str | Path, names: bool = False) -> Listing:
     if not root.is_dir():
         raise MedkitInputError(path, "is neither a folder nor an .npz file", f"give {LAYOUTS}")
     inner = root if (root / LIST).is_file() else unwrapped(root)
-    return list_task(inner) if (inner / LIST).is_file() else list_tree(inner, names)
+    if (inner / LIST).is_file():
+        return list_task(inner)
+    found = list_tree(inner, names)
+    found.title = f"folder {root.name}"  # as the reader calls it, whatever lies around the images
+    return found
 
 
 def one_patient_a_class(label: list[int], group: list[int]) -> bool:
