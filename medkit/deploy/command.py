@@ -45,7 +45,7 @@ def _run(chosen: argparse.Namespace) -> None:
     preset = dataclasses.replace(preset, size=chosen.size or preset.size)
     out = chosen.out or reproduce.RESULTS / f"deploy-{Path(chosen.data).name}"
     record.check_writable(out / "tables.txt")
-    _command.say(f"{chosen.data}: loading …")
+    _command.say(f"{Path(chosen.data).name}: loading …")
     loaded = sets.load(chosen.data, preset)
     task = experiment.prepare(loaded.split, Preparation(), device, loaded.facts)
     who = {"preset": chosen.preset, "epochs": preset.settings.epochs}

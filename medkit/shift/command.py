@@ -48,7 +48,7 @@ def _run(chosen: argparse.Namespace) -> None:
     device, preset = _command.device_named(chosen.device), _preset(chosen)
     out = chosen.out or reproduce.RESULTS / ("shift-" + "-".join(Path(name).name for name in chosen.data))
     record.check_writable(out / "tables.txt")
-    _command.say(f"{', '.join(chosen.data)}: loading …")
+    _command.say(f"{', '.join(Path(name).name for name in chosen.data)}: loading …")
     found = domains(chosen.data, preset)
     pairs = [pair_of(found, number) for number in range(len(found))]
     models, seeds = list(dict.fromkeys(chosen.models)), list(dict.fromkeys(chosen.seeds))

@@ -78,7 +78,7 @@ def _sources(records: list[dict]) -> list[str]:
 def _run(chosen: argparse.Namespace) -> None:
     out = chosen.out or reproduce.RESULTS
     record.check_writable(out / "tables.txt")
-    _command.say(f"{chosen.data}: loading …")
+    _command.say(f"{Path(chosen.data).name}: loading …")
     work = run.prepare(chosen.data, chosen.preset, _command.device_named(chosen.device), out)
     records = run.run_all(work, list(dict.fromkeys(chosen.seeds)), _command.say)
     text = markup.as_text(sheet(records)) + "\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -43,11 +44,14 @@ class Scan(NamedTuple):
 def door(path: Path, what: str, fix: str) -> Iterator[None]:
     """Let nothing out of a decoder but `MedkitInputError`: decoders raise almost anything on damaged files.
 
-    Their warnings are kept in: they may quote what a header says of a patient.
+    Their warnings are kept in, and Pillow's log lines: they may quote what a header says of a patient.
 
     Args:
         path: the file; what: it should have been, such as "a DICOM file"; fix: what to do.
     """
+    logger = logging.getLogger("PIL")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -60,6 +64,8 @@ def door(path: Path, what: str, fix: str) -> Iterator[None]:
         raise MedkitInputError(path, "is nested too deeply", fix) from None
     except Exception as error:
         raise MedkitInputError(path, f"can't be read as {what} ({type(error).__name__})", fix) from None
+    finally:
+        logger.setLevel(level)
 
 
 def check_budget(path: Path, count: int, each: int, budget: int = BUDGET) -> None:
