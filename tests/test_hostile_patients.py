@@ -160,36 +160,3 @@ def test_the_page_of_one_s_own_images_says_nothing_of_them(tmp_path, monkeypatch
     pictures = re.findall(r"data:image/png;base64,([A-Za-z0-9+/=]+)", said)
     assert len(pictures) > 10 and "patient" in said and root.name in said
     assert patients.found_in(said) == [] and all(patients.found_in(base64.b64decode(one)) == [] for one in pictures)
-
-
-COMMANDS = {  # what a user types with a folder; {own} and {other} are folders of identified files, {out} is where it writes
-    "check": ("check", "{own}", "--html", "{out}/report.html"),
-    "check-names": ("check", "{own}", "--names"),
-    "reproduce": ("reproduce", "--data", "{own}", "--models", "CNN", "hybrid", "--seeds", "0", "--out", "{out}"),
-    "ablate": ("ablate", "--study", "attention", "--data", "{own}", "--preset", "small", "--seeds", "0", "--out", "{out}"),
-    "explain": ("explain", "--data", "{own}", "--models", "CNN", "--size", "32", "--out", "{out}"),
-    "synthesise": ("synthesise", "--data", "{own}", "--preset", "small", "--seeds", "0", "--out", "{out}"),
-    "shift": ("shift", "--data", "{own}", "{other}", "--models", "CNN", "--seeds", "0", "--size", "32", "--out", "{out}"),
-    "deploy": ("deploy", "--data", "{own}", "--models", "CNN", "--size", "32", "--out", "{out}"),
-}
-
-
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (not name.startswith("check"))) for name in COMMANDS])
-def test_no_command_says_anything_of_them(tmp_path, name):
-    from PIL import Image
-
-    places = {"own": tmp_path / "own", "other": tmp_path / "another", "out": tmp_path / "out"}
-    for where in ("own", "other"):
-        root = patients.folder(places[where], count=150 if name == "synthesise" else 24, first=1000 * (where == "other"))
-        for path in root.rglob("*.dcm"):
-            mask = np.zeros((32, 32), dtype=np.uint8)
-            mask[8:20, 10:22] = 255 * ("ill" in path.parts)
-            Image.fromarray(mask).save(path.with_name(f"{path.stem}_mask.png"))
-    command = [part.format(**places) for part in COMMANDS[name]]
-    done = subprocess.run([sys.executable, "-m", "medkit", *command], capture_output=True, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr.decode()
-    left = [path for path in tmp_path.rglob("*") if path.is_file() and not path.is_relative_to(places["own"]) and not path.is_relative_to(places["other"])]
-    assert left or name == "check-names", "it should have written something"
-    assert {str(path): patients.found_in(path.read_bytes()) for path in left} == {str(path): [] for path in left}
-    assert [patients.found_in(text) for text in (done.stdout, done.stderr)] == [[], []] and len(done.stdout) > 200
-    assert not any(str(places[where]).encode() in done.stdout + done.stderr for where in ("own", "other")), "folders above it may name a patient"

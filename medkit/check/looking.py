@@ -18,6 +18,7 @@ from medkit.data.mask import check_fits, mask_of
 from medkit.data.medmnist import SIDES, medmnist, sum_of
 from medkit.data.read import Scan, grey, kind_of, read, read_npz
 from medkit.data.read.picture import DEEP, KINDS
+from medkit.data.read.scan import door
 from medkit.data.resize import resize_image, resize_mask
 from medkit.data.stack import MANY, groups_of
 
@@ -131,7 +132,7 @@ def _is_deep(path: Path) -> bool:
     """Tell whether a picture has 16 bits or more; its header alone is read, and it has been read before."""
     if kind_of(path) != "picture":
         return False
-    with Image.open(path, formats=list(KINDS)) as picture:
+    with door(path, "an image", "open it in a viewer and save it again as PNG"), Image.open(path, formats=list(KINDS)) as picture:
         return picture.mode in DEEP
 
 

@@ -93,7 +93,18 @@ def onnx_of(program: ExportedProgram) -> bytes:
             input_names=["image"],
             output_names=list(Prediction._fields),
         )
-    return made.model_proto.SerializeToString()
+    return _without_traces(made.model_proto).SerializeToString()
+
+
+def _without_traces(file):
+    """Take out what the exporter notes at each node for debugging: paths of this computer, which name its user."""
+    for part in (file, file.graph, *file.functions):
+        del part.metadata_props[:]
+    for graph in (file.graph, *file.functions):
+        for part in (*graph.node, *graph.value_info, *(getattr(graph, "initializer", ()))):
+            del part.metadata_props[:]
+            part.doc_string = ""
+    return file
 
 
 class OnnxModel(nn.Module):
