@@ -28,6 +28,10 @@ from medkit.data.read.whole import check_jpeg
 DEFLATED = "1.2.840.10008.1.2.1.99"  # the transfer syntax whose whole data set is packed
 EXPLICIT, IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"  # what it is once it is unpacked, or without the preamble
 MODALITIES = {"CT": "CT", "MR": "MRI", "US": "ultrasound", "CR": "X-ray", "DX": "X-ray", "MG": "X-ray"}
+WRITTEN = ("US", "IVUS", "ES", "XC", "OT")  # ultrasound, endoscopy, photographs, others: shown as on the machine's screen
+CAPTURE = "1.2.840.10008.5.1.4.1.1.7"  # the classes of secondary captures: screens and scanned film
+BURNED_IN = "Writing may be burned into the pixels: the file says so."
+MAYBE = "Writing may stand in the pixels: it often does in ultrasound and captured screens, and the file does not say."
 FIX = "export it again from the viewer or the archive that it came from"
 STEPS, ITEMS = 30_000, 10_000  # reads that a header may take, and items in sequences that it may have
 UNDEFINED = 0xFFFFFFFF  # the length of what ends with a mark
@@ -51,9 +55,8 @@ def read_dicom(path: Path, budget: int = BUDGET) -> Scan:
         data = _dataset(path, budget)
         stored = _stored(path, data)
         pixels, unit = _meant(path, data, stored)
-        notes = ("Writing may be burned into the pixels: the file says so.",) if _says_burned_in(data) else ()
         modality = MODALITIES.get(str(data.get("Modality", "")), "unknown")
-        return checked(path, Scan(pixels, _spacing(data), modality, unit, patient_key(data.get("PatientID")), notes=notes))
+        return checked(path, Scan(pixels, _spacing(data), modality, unit, patient_key(data.get("PatientID")), notes=_writing(data)))
 
 
 @contextmanager
@@ -269,5 +272,8 @@ def _spacing(data) -> tuple[float, float, float] | None:
     return found if all(math.isfinite(x) and x >= 0 for x in found) and rows > 0 < columns else None
 
 
-def _says_burned_in(data) -> bool:
-    return str(data.get("BurnedInAnnotation", "")).strip().upper() == "YES"
+def _writing(data) -> tuple[str, ...]:
+    """Return what the header says of writing in the pixels, or leaves open where it is usual; pixels are not searched."""
+    said = str(data.get("BurnedInAnnotation", "")).strip().upper()
+    usual = str(data.get("Modality", "")) in WRITTEN or str(data.get("SOPClassUID", "")).startswith(CAPTURE)
+    return (BURNED_IN,) if said == "YES" else (MAYBE,) if usual and said != "NO" else ()
