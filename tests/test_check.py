@@ -75,6 +75,7 @@ PLANTED = [
     ("odd size", "well/tiny.png", False, lambda f: save(f / "well" / "tiny.png", pixels(307, 16))),
     ("colour", "well/doppler.png", False, lambda f: save(f / "well" / "doppler.png", np.stack([pixels(308 + k) for k in range(3)], -1))),
     ("burned-in text", "well/u.dcm", False, lambda f: dicom(f / "well" / "u.dcm", pixels(312), modality="CT", BurnedInAnnotation="YES")),
+    ("perhaps text", "well/us.dcm", False, lambda f: dicom(f / "well" / "us.dcm", pixels(314), modality="CT", BurnedInAnnotation=None)),
 ]  # fmt: skip
 
 
@@ -275,7 +276,7 @@ def test_law_a_bar_shows_from_thirty_files_on_and_little_is_kept(folder):
 
 
 @needs_raw
-@pytest.mark.parametrize("name, faults", [("busi", []), ("ct_dicom", []), ("msd_hippocampus", ["another scale"])])
+@pytest.mark.parametrize("name, faults", [("busi", []), ("ct_dicom", ["perhaps text"] * 3), ("msd_hippocampus", ["another scale"])])
 def test_real_files_are_looked_through(name, faults):
     if not (data_root() / "raw" / name).is_dir():
         pytest.skip("MEDKIT_DATA with raw")

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings("error")
 
 
 def dicom(path, stored, *, photometric="MONOCHROME2", bits=8, modality="MR", **more):
-    """Write a DICOM file of (H, W) stored numbers, uncompressed, little endian."""
+    """Write a DICOM file of (H, W) stored numbers, uncompressed, little endian; a field that is None is left out."""
     from pydicom.dataset import FileDataset, FileMetaDataset
     from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
 
@@ -32,8 +32,9 @@ def dicom(path, stored, *, photometric="MONOCHROME2", bits=8, modality="MR", **m
     data.SamplesPerPixel, data.PhotometricInterpretation, data.Modality = 1, photometric, modality
     data.BitsAllocated, data.BitsStored, data.HighBit = 8 if bits == 8 else 16, bits, bits - 1
     data.PixelRepresentation = int(stored.dtype.kind == "i")
-    for name, value in more.items():
-        setattr(data, name, value)
+    for name, value in ({"BurnedInAnnotation": "NO"} | more).items():
+        if value is not None:
+            setattr(data, name, value)
     data.PixelData = (stored if bits == 8 else stored.astype(stored.dtype.newbyteorder("<"))).tobytes()
     data.save_as(path, enforce_file_format=True)
     return path
@@ -80,6 +81,17 @@ def test_spacing_and_writing_in_the_pixels_are_told(tmp_path):
     scan = read.read(dicom(tmp_path / "a.dcm", stored, **more))
     assert scan.spacing == (5.0, 0.7, 0.5) and "burned into the pixels" in scan.notes[0]
     assert read.read(dicom(tmp_path / "b.dcm", stored)).spacing is None
+
+
+@pytest.mark.parametrize("modality, klass, said, note", [
+    ("US", "1.2.840.10008.5.1.4.1.1.6.1", None, of_dicom.MAYBE), ("US", "1.2.840.10008.5.1.4.1.1.6.1", "NO", None),
+    ("US", "1.2.840.10008.5.1.4.1.1.6.1", "YES", of_dicom.BURNED_IN), ("MR", "1.2.840.10008.5.1.4.1.1.7", None, of_dicom.MAYBE),
+    ("MR", "1.2.840.10008.5.1.4.1.1.7.2", "", of_dicom.MAYBE), ("MR", "1.2.840.10008.5.1.4.1.1.4", None, None), ("MR", "1.2.840.10008.5.1.4.1.1.4", "YES", of_dicom.BURNED_IN),
+])  # fmt: skip
+def test_writing_that_is_usual_and_not_denied_is_told_as_a_maybe(tmp_path, modality, klass, said, note):
+    more = {"SOPClassUID": klass, "BurnedInAnnotation": said}
+    scan = read.read(dicom(tmp_path / "a.dcm", np.zeros((2, 2), np.uint8), modality=modality, **more))
+    assert scan.notes == (() if note is None else (note,))
 
 
 def test_a_patient_is_a_key_and_never_a_name(tmp_path):

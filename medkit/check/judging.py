@@ -10,6 +10,7 @@
 | odd size, colour | unlike most other files |
 | mixed units, several modalities | HU beside grey levels, CT beside MRI |
 | burned-in text | the file says that writing stands in its pixels |
+| perhaps text | ultrasound or a captured screen, and the file does not say; no pixels are searched |
 | few patients, class imbalance | of a class |
 | nothing to learn | no classes and no masks |
 | folders of patients | three classes or more, each of one patient |
@@ -30,6 +31,7 @@ from medkit.data.listing import Fault, Listing
 from medkit.data.medmnist import SIDES
 from medkit.data.own import NOTHING_TO_LEARN, last_side, one_patient_a_class
 from medkit.data.read import HU
+from medkit.data.read.dicom import BURNED_IN
 from medkit.data.twins import find_twins
 
 CLIPPED = 0.05
@@ -72,8 +74,10 @@ def _alone(look: Look) -> list[Fault]:
         found.append(fault("clipped", f"has {look.at_top:.0%} of its pixels at its highest value, {look.high:g}", "export it with a wider window"))
     if look.deep and look.values > 1 and look.high <= 255:
         found.append(fault("8 bits in 16", "is stored in 16 bits and uses 8", "export it in 8 bits, or with its full range"))
-    if look.burned_in:
+    if look.writing == BURNED_IN:
         found.append(fault("burned-in text", "says that writing is burned into its pixels", "look for names and dates; cover them or take it out"))
+    elif look.writing:
+        found.append(fault("perhaps text", "does not say whether writing stands in its pixels, as it often does in such files", "look for names and dates in it"))
     return found
 
 

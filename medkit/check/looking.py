@@ -17,6 +17,7 @@ from medkit.data.listing import Item, Listing
 from medkit.data.mask import check_fits, mask_of
 from medkit.data.medmnist import SIDES, medmnist, sum_of
 from medkit.data.read import Scan, grey, kind_of, read, read_npz
+from medkit.data.read.dicom import BURNED_IN, MAYBE
 from medkit.data.read.picture import DEEP, KINDS
 from medkit.data.read.scan import door
 from medkit.data.resize import resize_image, resize_mask
@@ -32,6 +33,7 @@ class Look(NamedTuple):
     highest value. values: 1 constant, 2 two-valued, 3 more. thumb: (SIDE, SIDE) uint8 of the middle slice, black
     its lowest value, white its highest; mask: (SIDE, SIDE) bool of the same, None where no mask was read.
     inside: share of pixels inside, NaN without a mask; marked: slices with one. deep: a picture of 16 bits or more.
+    writing: what the file says or leaves open of writing in its pixels, as a sentence, or "".
     digest: of the file's bytes.
     """
 
@@ -46,7 +48,7 @@ class Look(NamedTuple):
     modality: str
     patient: str | None
     study: str | None
-    burned_in: bool
+    writing: str
     deep: bool
     digest: bytes
     thumb: Tensor
@@ -107,7 +109,7 @@ def _look(item: Item, scan: Scan, mask: np.ndarray | None) -> Look:
     middle = len(pixels) // 2
     return Look(
         item, tuple(pixels.shape), scan.pixels.ndim == 4, *_numbers(pixels), scan.unit, scan.modality, scan.patient, scan.study,
-        any("burned" in note for note in scan.notes), _is_deep(item.image), _digest(item.image), _thumb(pixels[middle]),
+        next((note for note in scan.notes if note in (BURNED_IN, MAYBE)), ""), _is_deep(item.image), _digest(item.image), _thumb(pixels[middle]),
         None if mask is None else resize_mask(torch.from_numpy(mask[middle]), SIDE),
         float("nan") if mask is None else float(mask.mean()),
         0 if mask is None else int(mask.reshape(len(mask), -1).any(1).sum()),
@@ -161,7 +163,7 @@ def look_at_npz(path: Path) -> tuple[Listing, list[Look]]:
             digest = hashlib.sha256(pixels.tobytes()).digest()
             looks.append(Look(
                 item, tuple(values.shape), pixels.ndim == 3, *_numbers(values), "grey level", "unknown", None, None,
-                False, False, digest, _thumb(values[0]), None, float("nan"), 0,
+                "", False, digest, _thumb(values[0]), None, float("nan"), 0,
             ))  # fmt: skip
     found.items = [look.item for look in looks]
     return found, looks

@@ -30,6 +30,10 @@ from medkit.data.read.whole import check_jpeg
 DEFLATED = "1.2.840.10008.1.2.1.99"  # the transfer syntax whose whole data set is packed
 EXPLICIT, IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"  # what it is once it is unpacked, or without the preamble
 MODALITIES = {"CT": "CT", "MR": "MRI", "US": "ultrasound", "CR": "X-ray", "DX": "X-ray", "MG": "X-ray"}
+WRITTEN = ("US", "IVUS", "ES", "XC", "OT")  # ultrasound, endoscopy, photographs, others: shown as on the machine's screen
+CAPTURE = "1.2.840.10008.5.1.4.1.1.7"  # the classes of secondary captures: screens and scanned film
+BURNED_IN = "Writing may be burned into the pixels: the file says so."
+MAYBE = "Writing may stand in the pixels: it often does in ultrasound and captured screens, and the file does not say."
 STEPS, ITEMS = 30_000, 10_000  # reads that a header may take, and items in sequences that it may have
 UNDEFINED = 0xFFFFFFFF  # the length of what ends with a mark
 JP2 = b"\0\0\0\x0cjP  "  # the first bytes of JPEG 2000 in boxes
@@ -54,11 +58,12 @@ def read_dicom(path: Path, budget: int = BUDGET) -> Scan:
     with door(path, "a DICOM file", FIX), silent():
         data = _dataset(path, budget)
         stored = _stored(path, data)
+        is_localizer = "LOCALIZER" in str(data.get("ImageType", "")).upper()
         pixels, unit, notes = meant(path, data, stored)
         spacing, place = geometry.of_dicom(data, len(pixels))
         modality = MODALITIES.get(str(data.get("Modality", "")), "unknown")
         patient, study = patient_key(data.get("PatientID")), patient_key(data.get("StudyInstanceUID"))
-        return checked(path, Scan(pixels, spacing, modality, unit, patient, study, place, notes + _notes(data)))
+        return checked(path, Scan(pixels, spacing, modality, unit, patient, study, place, notes + _writing(data) + (LOCALIZER,) * is_localizer))
 
 
 @contextmanager
@@ -234,8 +239,8 @@ def _stored(path: Path, data) -> np.ndarray:
     return pixels
 
 
-def _notes(data) -> tuple[str, ...]:
-    is_burned_in = str(data.get("BurnedInAnnotation", "")).strip().upper() == "YES"
-    is_localizer = "LOCALIZER" in str(data.get("ImageType", "")).upper()
-    said = (is_burned_in, "Writing may be burned into the pixels: the file says so."), (is_localizer, LOCALIZER)
-    return tuple(note for true, note in said if true)
+def _writing(data) -> tuple[str, ...]:
+    """Return what the header says of writing in the pixels, or leaves open where it is usual; pixels are not searched."""
+    said = str(data.get("BurnedInAnnotation", "")).strip().upper()
+    usual = str(data.get("Modality", "")) in WRITTEN or str(data.get("SOPClassUID", "")).startswith(CAPTURE)
+    return (BURNED_IN,) if said == "YES" else (MAYBE,) if usual and said != "NO" else ()
