@@ -140,7 +140,7 @@ def test_each_set_goes_through_its_own_window(three):
 # ---- planted gaps
 
 
-LONG = Settings(epochs=25, batch_size=16, learning_rate=0.01)
+LONG = Settings(epochs=60, batch_size=16, learning_rate=0.003)  # 25 at 0.01 gave 0.58 on one processor where others gave more than 0.7
 
 
 def dice(record):
