@@ -46,13 +46,6 @@ def luminance(colour):
     return float(linear @ (0.2126, 0.7152, 0.0722))
 
 
-DOLLARS = r"folder of $\frac$"  # a title that Matplotlib would take for a formula, and fail
-
-
-def test_edge_a_folder_s_name_is_no_formula(records):
-    curves.learning_curves([record | {"data": record["data"] | {"title": DOLLARS}} for record in records]).draw_without_rendering()
-
-
 # --- the numbers ------------------------------------------------------------------------------
 
 

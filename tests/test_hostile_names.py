@@ -171,7 +171,9 @@ def test_curves_and_tables_of_a_folder_with_dollars(folder, tmp_path):
     assert reproduce.main(["--data", str(root), "--models", "CNN", "--seeds", "0", "--device", "cpu", "--out", str(out)]) == 0
     records = [record for record in map(json.loads, (path.read_text(encoding="utf-8") for path in out.rglob("*.json"))) if "result" in record]
     assert records and BAD in records[0]["data"]["title"]
-    curves.learning_curves(records).draw_without_rendering()
+    drawn = curves.learning_curves(records)
+    drawn.draw_without_rendering()
+    assert BAD in drawn.get_suptitle()
 
 
 def test_the_multiverse_of_a_set_with_dollars():
@@ -179,4 +181,6 @@ def test_the_multiverse_of_a_set_with_dollars():
 
     from medkit.multiverse import figure as multiverse
 
-    multiverse.curves(named_badly(world())).draw_without_rendering()
+    drawn = multiverse.curves(named_badly(world()))
+    drawn.draw_without_rendering()
+    assert BAD in drawn.get_suptitle()

@@ -338,11 +338,6 @@ def test_models_are_told_apart_without_colour(picture):
     assert any("a difference as small is noise" in word for word in words)
 
 
-def test_edge_a_folder_s_name_is_no_formula(records):
-    title = r"folder of $\frac$"  # Matplotlib would take it for a formula, and fail
-    figure.curves([record | {"data": record["data"] | {"title": title}} for record in records]).draw_without_rendering()
-
-
 def test_save_writes_a_whole_png_with_its_caption(records, tmp_path):
     path = tmp_path / "multiverse.png"
     figure.save(records, path)
