@@ -275,6 +275,19 @@ def test_law_a_bar_shows_from_thirty_files_on_and_little_is_kept(folder):
     assert len(looking.patients_of(report.looks)[0]) == 34 and list_own(folder).layout == "a folder a class"
 
 
+@pytest.mark.parametrize("empty, told_of", [(3, ["images/i0.png", "images/i1.png", "images/i2.png"]), (5, ["mine"])])
+def test_empty_masks_that_make_a_class_are_told_of_once(tmp_path, empty, told_of):
+    root = tmp_path / "mine"
+    for name in ("images", "masks"):
+        (root / name).mkdir(parents=True)
+    for k in range(12):
+        save(root / "images" / f"i{k}.png", pixels(k))
+        save(root / "masks" / f"i{k}.png", disc(radius=8 + k) * (k >= empty))
+    report = check_images(root, progress=None)
+    assert told(report) == [("empty mask", name) for name in told_of]
+    assert f"nothing marked {empty} slices" in str(report)
+
+
 @needs_raw
 @pytest.mark.parametrize("name, faults", [("busi", []), ("ct_dicom", ["perhaps text"] * 3), ("msd_hippocampus", ["another scale"])])
 def test_real_files_are_looked_through(name, faults):

@@ -14,7 +14,7 @@ from PIL import Image
 from medkit.check import check_images
 from medkit.data import brain_mri, data_root, head_ct
 from medkit.data.archive import unpack_masks
-from medkit.data.leaks import ALIKE_ELSE
+from medkit.data.likeness import alike_from
 from medkit.data.phantom import phantom
 from medkit.data.twins import ALIKE_IF_UNLIKE, bar, find_twins, joined_by, kept_together
 
@@ -67,7 +67,7 @@ def test_law_phantoms_give_no_false_alarm_and_flat_images_match_nothing():
 def test_law_the_bar_is_low_only_where_pictures_are_unlike():
     noise = torch.rand(40, 1, 64, 64, generator=torch.Generator().manual_seed(0))
     unknown = dataclasses.replace(SET, modality="unknown")
-    assert bar(unknown) == ALIKE_ELSE and bar(dataclasses.replace(unknown, image=noise)) == ALIKE_IF_UNLIKE
+    assert bar(unknown) == alike_from("unknown") and bar(dataclasses.replace(unknown, image=noise)) == ALIKE_IF_UNLIKE
     assert bar(SET) == 0.98 and bar(dataclasses.replace(SET, modality="ultrasound")) == 0.875
 
 
@@ -75,7 +75,7 @@ def test_law_the_bar_is_low_only_where_pictures_are_unlike():
 @pytest.mark.parametrize("load", [brain_mri, head_ct])
 def test_twin_pictures_of_heads_keep_the_high_bar(load):
     images = load(data_root(), limit=300).train
-    assert bar(dataclasses.replace(images, modality="unknown")) == ALIKE_ELSE
+    assert bar(dataclasses.replace(images, modality="unknown")) == alike_from("unknown")
 
 
 def busi_as_folder(root):

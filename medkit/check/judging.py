@@ -24,9 +24,9 @@ from collections import Counter, defaultdict
 
 import torch
 
-from medkit.check.looking import Look, patients_of
+from medkit.check.looking import Look
 from medkit.data.container import ImageSet
-from medkit.data.leaks import ALIKE, ALIKE_ELSE
+from medkit.data.likeness import alike_from
 from medkit.data.listing import Fault, Listing
 from medkit.data.medmnist import SIDES
 from medkit.data.own import NOTHING_TO_LEARN, last_side, one_patient_a_class
@@ -43,15 +43,15 @@ ONE_CALLED = ", and one is called"
 UNEVEN = 10  # times as many images in one class as in another
 
 
-def judge(found: Listing, looks: list[Look], alike: float) -> list[Fault]:
+def judge(found: Listing, looks: list[Look], groups: list[int], known: bool, alike: float) -> list[Fault]:
     """Return what is off among files that could be read, without what `found` holds already.
 
     Args:
+        groups, known: each file's patient, and whether all are known, as `patients_of` says.
         alike: likeness from which two images are one picture, as `bar` says.
     """
     if not looks:
         return []
-    groups, known = patients_of(looks)
     faults = _folded([fault for look in looks for fault in _alone(look)], len(looks), found)
     for rule in (_masks, _units, _modalities, _scales, _sizes, _colours):
         faults += rule(found, looks)
@@ -98,13 +98,14 @@ def _folded(faults: list[Fault], count: int, found: Listing, most: float = 0.5) 
 def _masks(found: Listing, looks: list[Look]) -> list[Fault]:
     """Empty masks, where others of the class have something in theirs, and masks that leave nothing out."""
     with_some = {look.item.label for look in looks if look.inside > 0}
-    faults = []
-    for look in looks:
-        if look.inside == 0 and look.item.label in with_some:
-            faults.append(Fault("empty mask", look.item.name, "has an empty mask", "right if nothing is to be found in it; else draw it again", False))
-        elif look.inside > ALL:
-            faults.append(Fault("mask of everything", look.item.name, f"has a mask of {look.inside:.0%} of its pixels", "turn it round: 0 outside, 255 inside", False))
-    return faults
+    said = "right if nothing is to be found in it; else draw it again"
+    empty = [Fault("empty mask", look.item.name, "has an empty mask", said, False) for look in looks if look.inside == 0 and look.item.label in with_some]
+    full = [
+        Fault("mask of everything", look.item.name, f"has a mask of {look.inside:.0%} of its pixels", "turn it round: 0 outside, 255 inside", False)
+        for look in looks
+        if look.inside > ALL
+    ]
+    return [*(_folded(empty, len(looks), found, 0.0) if found.by_mask else empty), *full]  # there, empty masks make a class
 
 
 # ---- files among others
@@ -183,7 +184,7 @@ def _twins(found: Listing, looks: list[Look], groups: list[int], alike: float) -
     original = {number: first[look.digest] for number, look in enumerate(looks)}
     faults = [_pair(found, "same bytes", looks[i], looks[j], "holds the same bytes as") for i, j in same]
     thumbnails = as_set(found, looks, groups)
-    refused = ALIKE.get(thumbnails.modality, ALIKE_ELSE)  # from here on `leaks` refuses two sides
+    refused = alike_from(thumbnails.modality)  # from here on `leaks` refuses two sides
     for twin in sorted(find_twins(thumbnails, alike), key=lambda twin: -twin.likeness):
         if original[twin.i] == twin.i and original[twin.j] == twin.j:  # else it has been named as a copy
             kind = twin.kind.split(",")[0]

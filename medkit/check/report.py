@@ -15,7 +15,7 @@ from medkit.check import show
 from medkit.check.judging import as_set, judge
 from medkit.data.listing import Fault, Listing
 from medkit.check.looking import Look, look_at, look_at_npz, patients_of
-from medkit.data.leaks import ALIKE_ELSE
+from medkit.data.likeness import alike_from
 from medkit.data.own import list_own
 from medkit.data.twins import bar
 from medkit.figure import short
@@ -70,14 +70,14 @@ def check_images(path: str | Path, progress: Callable | None = tqdm, names: bool
     else:
         found = list_own(path, names)
         looks = look_at(found, progress)
-    groups, _ = patients_of(looks)
-    alike = bar(as_set(found, looks, groups)) if looks else ALIKE_ELSE
-    judged = judge(found, looks, alike)
+    groups, known = patients_of(looks)
+    alike = bar(as_set(found, looks, groups)) if looks else alike_from(found.modality)
+    judged = judge(found, looks, groups, known, alike)
     faults = sorted([*found.faults, *judged], key=lambda fault: not fault.stops)
-    return Report(path.resolve().name, tuple(_facts(found, looks, alike)), tuple(faults), found, tuple(looks))
+    return Report(path.resolve().name, tuple(_facts(found, looks, _patients(looks, groups, known), alike)), tuple(faults), found, tuple(looks))
 
 
-def _facts(found: Listing, looks: list[Look], alike: float) -> list[tuple[str, str]]:
+def _facts(found: Listing, looks: list[Look], patients: str, alike: float) -> list[tuple[str, str]]:
     slices = sum(look.size[0] for look in looks)
     facts = [("layout", found.layout), ("images", f"{len(looks)} of {len(found.items)} files could be read" + (f", {slices} slices" if slices > len(looks) else ""))]
     if not looks:
@@ -97,7 +97,7 @@ def _facts(found: Listing, looks: list[Look], alike: float) -> list[tuple[str, s
     for unit in sorted({look.unit for look in looks}):
         some = [look for look in looks if look.unit == unit]
         facts.append((unit, f"{short(min(look.low for look in some))} ... {short(max(look.high for look in some))}"))
-    facts.append(("patients", _patients(looks)))
+    facts.append(("patients", patients))
     with_mask = [look.inside for look in looks if look.mask is not None]
     covered = f"; inside them {statistics.median(with_mask):.1%} of the pixels (median)" if with_mask else ""
     if found.called:
@@ -113,8 +113,7 @@ def _span(numbers: list[int]) -> str:
     return f"{low}" if low == high else f"{low} ... {high}"
 
 
-def _patients(looks: list[Look]) -> str:
-    groups, known = patients_of(looks)
+def _patients(looks: list[Look], groups: list[int], known: bool) -> str:
     named = {group for group, look in zip(groups, looks) if look.patient}
     others = set(groups) - named
     if not known and len(others) == len(looks):

@@ -11,7 +11,7 @@
 | `read`, `mask`, `stack` | | one door for image files; masks; from files to one set, slice by slice |
 | `samples` | library sample | single images from inside installed packages |
 | `container`, `resize`, `where` | | the set and its split by patient; one size; MEDKIT_DATA |
-| `leaks`, `twins` | | what training and test images must not share; one picture twice in a set |
+| `leaks`, `twins`, `likeness` | | what training and test images must not share; one picture twice in a set; how alike two are |
 
 `from medkit.data.phantom import phantom`: that function has its module's name and is not repeated here.
 """

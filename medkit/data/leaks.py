@@ -9,8 +9,7 @@
 | augmented copy     | the same picture flipped, turned by quarters or up to 30°, or zoomed    |
 | groups missing     | every image a group of its own, and the loader does not say why         |
 
-Pictures are compared as fingerprints: `GRID` x `GRID` numbers without the coarse shading that all heads
-and breasts share. The comparison is a matrix product, on the device of the images.
+Pictures are compared by `medkit.data.likeness`, on the device of the images.
 
 Not found: another slice or visit of a patient whose names say nothing; most pictures that are shifted or
 cropped by a pixel in 64; copies both flipped and turned; some single copies. Of 100 copies each as in
@@ -29,31 +28,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from medkit import augment
-from medkit._check import check_finite
 from medkit.data.container import ImageSet, Split
-from medkit.data.resize import area_weights
+from medkit.data.likeness import CHUNK, COARSE, alike_from, base_of, fingerprint, kind_of, look_closely, moved
 
-SIDE = 48  # pixels; images are brought to it, then moved
-GRID = 24  # numbers along each side of a fingerprint
-SHADING = 1.7  # of them: sigma of the Gaussian whose blur is taken away
-DISC = 0.9  # of half the side: what a turn leaves in the picture
-CHUNK = 512  # images compared at once
-# Likeness from which two pictures are one. Highest between patients, after the search for moves: BRISC
-# .965, phantom MRI .933 (1,500 against 600); phantom ultrasound .851, BUSI .645, where its twins begin at
-# .858; CT-ICH .954, phantom CT .984. A copy that went through 40 of 64 pixels: .990 or more.
-ALIKE = {"MRI": 0.98, "ultrasound": 0.875}
-ALIKE_ELSE = 0.99
-NEAR_MISS = 0.75  # from here on a coarse match is looked at closely
 DECLARED = ("patients unknown", "one image each")  # units of a set where each image is a group
 SHOWN = 5  # pairs that an error names
-
-# flip left-right, quarter turns, degrees, zoom; the first is no move
-_COARSE = [(flip, turns, 0.0, 1.0) for flip in (False, True) for turns in range(4)]
-_COARSE += [(False, 0, float(angle), 1.0) for angle in (-28, -20, -12, -4, 4, 12, 20, 28)]
-_COARSE += [(False, 0, 0.0, zoom) for zoom in (0.92, 1.08)]
-_FINE = [(float(angle), zoom) for angle in range(-4, 5) for zoom in (-0.02, 0.0, 0.02)]
-_FINE += [(0.0, zoom) for zoom in (-0.08, -0.06, -0.04, 0.04, 0.06, 0.08)]
 
 _PATIENT = re.compile(r"^(.*?(?<![a-z])(?:patient|pat|pt|subject|subj|sub|case|pid)[-_ #]*\d+)", re.I)
 _VISIT = re.compile(
@@ -119,7 +98,7 @@ def find_leaks(data: Split | Mapping[str, ImageSet]) -> list[Leak]:
         data = {side: getattr(data, side) for side in ("train", "val", "test")}
     sides = {side: images for side, images in data.items() if len(images)}
     found = _groups_missing(sides)
-    base = {side: _base(images, side) for side, images in sides.items()}
+    base = {side: base_of(images, side) for side, images in sides.items()}
     hashed = {side: _hashes(images) for side, images in sides.items()}
     for a, b in itertools.combinations(sides, 2):
         one, two = sides[a], sides[b]
@@ -220,80 +199,25 @@ def _hashes(images: ImageSet) -> list[bytes | None]:
     return [hashlib.sha256(shape + row.tobytes()).digest() if v else None for row, v in zip(rows, varied)]
 
 
-def _base(images: ImageSet, side: str) -> Tensor:
-    """Return (N, 1, SIDE, SIDE), channels averaged, each image in 0 ... 1."""
-    check_finite(images.image, f"the images of {side}")
-    small = torch.cat([_resize(part.mean(1), SIDE) for part in images.image.split(CHUNK)])
-    low, high = small.amin((1, 2), keepdim=True), small.amax((1, 2), keepdim=True)
-    return ((small - low) / (high - low).clamp(min=1e-12))[:, None]
-
-
-def _resize(image: Tensor, size: int) -> Tensor:
-    """Return (..., H, W) as (..., size, size) by area, on the image's own device."""
-    rows, columns = (area_weights(side, size).to(image.device) for side in image.shape[-2:])
-    return rows @ image @ columns.T
-
-
-def _fingerprint(base: Tensor) -> Tensor:
-    """Return (N, D) rows of length one, zeros for an image of one grey value."""
-    small = _resize(base[:, 0], GRID)
-    at = torch.arange(GRID, device=base.device, dtype=torch.float32)
-    blur = torch.exp(-((at[:, None] - at) ** 2) / (2 * SHADING**2))
-    blur = blur / blur.sum(1, keepdim=True)
-    detail = small - blur @ small @ blur.T
-    from_middle = (2 * at + 1) / GRID - 1
-    inside = from_middle[:, None] ** 2 + from_middle**2 <= DISC**2
-    row = detail[:, inside]
-    row = row - row.mean(1, keepdim=True)
-    return row / row.norm(dim=1, keepdim=True).clamp(min=1e-4)
-
-
-def _moved(base: Tensor, rows: list[tuple[bool, int, float, float]]) -> Tensor:
-    """Return the fingerprints of images that are moved each by its row of (flip, turns, angle, zoom)."""
-    flip, turns, angle, zoom = (torch.tensor(column) for column in zip(*rows))
-    moves = augment.Moves(flip, torch.zeros_like(flip), turns, angle.double(), zoom.double())
-    return _fingerprint(augment.move(base, None, moves)[0])
-
-
 def _twins(one: ImageSet, two: ImageSet, base_one: Tensor, base_two: Tensor) -> Iterator[Pair]:
     """Yield near twins and augmented copies: for each image of `two` its best match, if it is one."""
-    known = _fingerprint(base_one)
-    alike = min(ALIKE.get(images.modality, ALIKE_ELSE) for images in (one, two))
+    known = fingerprint(base_one)
+    alike = min(alike_from(images.modality) for images in (one, two))
     for start in range(0, len(two), CHUNK):
         base = base_two[start : start + CHUNK].to(known.device)
         likeness, match, move = _search(known, base)
-        likeness = _look_closely(known[match], base, likeness, move, alike)
+        likeness = look_closely(known[match], base, likeness, move, alike)
         for k in (likeness >= alike).nonzero().flatten().tolist():
-            kind = "near twin" if move[k] == 0 else f"augmented copy, {_name(_COARSE[move[k]])}"
-            yield kind, int(match[k]), start + k, float(likeness[k])
+            yield kind_of(int(move[k])), int(match[k]), start + k, float(likeness[k])
 
 
 def _search(known: Tensor, base: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return for each image its best likeness, whose it is, and by which coarse move; all (B,)."""
     likeness = torch.full((len(base),), -2.0, device=base.device)
     match, move = (torch.zeros(len(base), dtype=torch.int64, device=base.device) for _ in range(2))
-    for number, row in enumerate(_COARSE):
-        value, index = (_moved(base, [row] * len(base)) @ known.T).max(1)
+    for number, row in enumerate(COARSE):
+        value, index = (moved(base, [row] * len(base)) @ known.T).max(1)
         better = value > likeness
         likeness, match = torch.where(better, value, likeness), torch.where(better, index, match)
         move = torch.where(better, number, move)
     return likeness, match, move
-
-
-def _look_closely(known: Tensor, base: Tensor, likeness: Tensor, move: Tensor, alike: float) -> Tensor:
-    """Return the likeness after a search of angles and zooms around the coarse move."""
-    near = ((likeness >= NEAR_MISS) & (likeness < alike)).nonzero().flatten()
-    if not len(near):
-        return likeness
-    coarse = [_COARSE[i] for i in move[near].tolist()]
-    best = likeness[near]
-    for angle, zoom in _FINE:
-        rows = [(flip, turns, a + angle, z + zoom) for flip, turns, a, z in coarse]
-        best = torch.maximum(best, (_moved(base[near], rows) * known[near]).sum(1))
-    return likeness.index_copy(0, near, best)
-
-
-def _name(row: tuple[bool, int, float, float]) -> str:
-    flip, turns, angle, zoom = row
-    moves = augment.fixed(1, flip_horizontal=flip, quarter_turns=turns, angle=angle, zoom=zoom)
-    return "about " * bool(angle or zoom != 1) + augment.describe(moves)[0]

@@ -1,6 +1,6 @@
 """Twins inside one set: two files that show the same picture, and would leak from training into test.
 
-`leaks` compares the sides of a split that is there; here no split is needed. Both use the same fingerprints.
+`leaks` compares the sides of a split that is there; here no split is needed. Both go by `likeness`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from medkit.data.container import ImageSet
-from medkit.data.leaks import _COARSE, ALIKE, ALIKE_ELSE, CHUNK, _base, _fingerprint, _look_closely, _moved, _name
+from medkit.data.likeness import CHUNK, COARSE, alike_from, base_of, fingerprint, kind_of, look_closely, moved
 
 # Likeness of pairs as they lie, 99 of 100 are below: BUSI 0.24; BRISC 0.49, MedNIST 0.50, CT-ICH 0.62, phantoms
 # 0.55 ... 0.94. Where different pictures are that unlike, a lower bar is still far from chance: at 0.84, 189 of
@@ -51,8 +51,8 @@ def find_twins(images: ImageSet, alike: float | None = None) -> list[Twin]:
     """
     if len(images) < 2:
         return []
-    base = _base(images, "the set")
-    known, alike = _fingerprint(base), bar(images) if alike is None else alike
+    base = base_of(images, "the set")
+    known, alike = fingerprint(base), bar(images) if alike is None else alike
     found: dict[tuple[int, int], tuple[float, int, bool]] = {}  # likeness, move, whether j was moved
     for one, other, likeness, move in _candidates(base, known, images.group, alike - CLOSE):
         pair = (min(one, other), max(one, other))
@@ -60,11 +60,11 @@ def find_twins(images: ImageSet, alike: float | None = None) -> list[Twin]:
             found[pair] = (likeness, move, other > one)
     if not found:
         return []
-    still, moved = (torch.tensor(x) for x in zip(*((i, j) if later else (j, i) for (i, j), (_, _, later) in found.items())))
+    still, turned = (torch.tensor(x) for x in zip(*((i, j) if later else (j, i) for (i, j), (_, _, later) in found.items())))
     likeness, move = (torch.tensor(x) for x in zip(*(row[:2] for row in found.values())))
-    likeness = _look_closely(known[still], base[moved], likeness, move, alike)
+    likeness = look_closely(known[still], base[turned], likeness, move, alike)
     twins = [
-        Twin(i, j, f"augmented copy, {_name(_COARSE[m])}" if m else "near twin", float(value))
+        Twin(i, j, kind_of(m), float(value))
         for (i, j), m, value in zip(found, move.tolist(), likeness.tolist())
         if value >= alike
     ]
@@ -104,14 +104,14 @@ def joined_by(n: int, pairs: Iterable[tuple[int, int]]) -> list[int]:
 def bar(images: ImageSet) -> float:
     """Return the likeness from which two images of a set are one picture.
 
-    By modality as in `leaks`: MRI 0.98, ultrasound 0.875, else 0.99. Pictures do not say their modality: for
+    By modality, as `alike_from` says: MRI 0.98, ultrasound 0.875, else 0.99. Pictures do not say their modality: for
     them, and for ultrasounds, 0.84 where the set's images are as unlike each other as BUSI's are.
     """
-    usual = ALIKE.get(images.modality, ALIKE_ELSE)
+    usual = alike_from(images.modality)
     if images.modality not in ("unknown", "ultrasound"):
         return usual
     some = torch.arange(0, len(images), max(1, len(images) // SAMPLE))
-    known, group = _fingerprint(_base(images.subset(some), "the set")), images.group[some]
+    known, group = fingerprint(base_of(images.subset(some), "the set")), images.group[some]
     likeness = (known @ known.T)[(group[:, None] != group).triu(1)]
     unlike = len(likeness) > 0 and float(likeness.quantile(0.99, interpolation="lower")) < UNLIKE
     return ALIKE_IF_UNLIKE if unlike else usual
@@ -123,8 +123,8 @@ def _candidates(base: Tensor, known: Tensor, group: Tensor, least: float) -> Ite
         part = base[start : start + CHUNK]
         best = torch.full((len(part), len(base)), -2.0)
         move = torch.zeros(best.shape, dtype=torch.int64)
-        for number, row in enumerate(_COARSE):
-            value = _moved(part, [row] * len(part)) @ known.T
+        for number, row in enumerate(COARSE):
+            value = moved(part, [row] * len(part)) @ known.T
             move[value > best], best = number, torch.maximum(best, value)
         best[group[start : start + CHUNK, None] == group] = -2.0
         for k, other in (best >= least).nonzero().tolist():
