@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hostile import measure
 from hostile.bombs import deflated_zeros
-from hostile.plain import JPEG, chunk, in_frames, picture, png
+from hostile.plain import BITS8, JPEG, chunk, in_frames, picture, png
 from PIL import Image
 
 from medkit._check import MedkitInputError
@@ -18,6 +18,7 @@ from medkit.data.read import read
 from medkit.data.read.whole import PASSES, SAMPLES
 
 pytestmark = pytest.mark.filterwarnings("error")
+JPEG_EXTENDED = "1.2.840.10008.1.2.4.51"
 DRAW = np.random.default_rng(0)
 GREY, COLOUR = DRAW.integers(0, 256, (64, 48), dtype=np.uint8), DRAW.integers(0, 256, (64, 48, 3), dtype=np.uint8)
 DEPTHS = [(bits, colour) for colour, all_bits in {0: (1, 2, 4, 8, 16), 2: (8,), 3: (1, 2, 4, 8), 4: (8,), 6: (8,)}.items() for bits in all_bits]  # that are read at all
@@ -132,11 +133,21 @@ def test_a_jpeg_coded_arithmetically_is_refused(put):
     assert "arithmetically" in put("a.jpg", whole[:at] + b"\xff\xc9" + whole[at + 2 :])
 
 
-def test_a_jpeg_frame_of_dicom_is_looked_at_as_well(put):
+# ---- DICOM: its frames are looked at as well
+
+
+def of_frame(frame: bytes, syntax: str) -> bytes:
+    """Return a DICOM file of one compressed frame, of the size of `GREY`."""
+    return in_frames(frame + b"\0" * (len(frame) % 2), syntax=syntax, rows=64, columns=48, slope=None, intercept=None, **BITS8)
+
+
+@pytest.mark.parametrize("extended", [False, True])
+def test_a_jpeg_frame(put, extended):
     whole = picture(GREY, "JPEG", quality=90)
-    said = {"rows": 64, "columns": 48, "allocated": 8, "stored": 8, "high": 7}
+    if extended:  # of 8 bits: its frame says so by another mark
+        whole = whole.replace(b"\xff\xc0", b"\xff\xc1", 1)
     for content, cut in ((whole, False), (whole[: len(whole) // 2] + b"\xff\xd9", True)):
-        found = put("a.dcm", in_frames(content + b"\0" * (len(content) % 2), syntax=JPEG, **said))
+        found = put("a.dcm", of_frame(content, JPEG_EXTENDED if extended else JPEG))
         assert (found == "is cut short: its data end before its pixels do") if cut else not isinstance(found, str)
 
 

@@ -23,6 +23,7 @@ from PIL import Image, UnidentifiedImageError
 from medkit._check import MedkitInputError
 from medkit.data.read import geometry
 from medkit.data.read.fields import FIX, whole
+from medkit.data.read.jpeg2000 import check_jpeg2000, is_jpeg2000
 from medkit.data.read.meaning import meant
 from medkit.data.read.scan import BUDGET, HEADER, Scan, check_budget, checked, door, inflate, no_log
 from medkit.data.read.whole import check_jpeg
@@ -36,9 +37,8 @@ BURNED_IN = "Writing may be burned into the pixels: the file says so."
 MAYBE = "Writing may stand in the pixels: it often does in ultrasound and captured screens, and the file does not say."
 STEPS, ITEMS = 30_000, 10_000  # reads that a header may take, and items in sequences that it may have
 UNDEFINED = 0xFFFFFFFF  # the length of what ends with a mark
-JP2 = b"\0\0\0\x0cjP  "  # the first bytes of JPEG 2000 in boxes
 FRAME_FIX = "export it again, uncompressed"
-DECODE_FIX = "export it uncompressed, or install its decoders: python3 -m pip install 'pylibjpeg[all]'"
+DECODE_FIX = "get it again; if it is whole, export it uncompressed or install decoders: python3 -m pip install 'pylibjpeg[all]'"
 LOCALIZER = "A localizer (scout) is among the files: it is a projection, no slice."
 NOBODY = re.compile(r"(anon[a-z]*|unknown|none|null|n/?a|removed|redacted|de-?identified|[x*-]+)([ ^_-]*(patient|id))?")  # what stands for everybody
 
@@ -180,11 +180,11 @@ def _check_kind(path: Path, data) -> None:
 def _check_frames(path: Path, data) -> None:
     """Refuse compressed frames that are not of the header's size, before they are unpacked.
 
-    JPEG: by the size that stands in the frame; of 8 bits, it must also be whole. RLE: packed, a frame is at most a
-    little longer than unpacked.
+    JPEG and JPEG 2000: by the size that stands in the frame, which must be whole (JPEG: where it has 8 bits). RLE:
+    packed, a frame is at most a little longer than unpacked.
     """
     from pydicom.encaps import generate_frames
-    from pydicom.uid import JPEGBaseline8Bit, RLELossless
+    from pydicom.uid import JPEGBaseline8Bit, JPEGExtended12Bit, RLELossless
 
     rows, columns = whole(path, data, "Rows"), whole(path, data, "Columns")
     unpacked = rows * columns * whole(path, data, "SamplesPerPixel") * whole(path, data, "BitsAllocated") // 8
@@ -192,8 +192,8 @@ def _check_frames(path: Path, data) -> None:
     for frame in generate_frames(data.PixelData, number_of_frames=whole(path, data, "NumberOfFrames", 1)):
         if is_rle and len(frame) > 1024 + 2 * unpacked:
             raise MedkitInputError(path, "holds a frame that unpacks to more than its header says", FRAME_FIX)
-        if frame.startswith(JP2):
-            _check_boxes(path, frame)
+        if is_jpeg2000(frame):
+            check_jpeg2000(path, frame)
         try:
             size = None if is_rle else Image.open(io.BytesIO(frame), formats=["JPEG", "JPEG2000"]).size
         except Image.DecompressionBombError:
@@ -202,18 +202,8 @@ def _check_frames(path: Path, data) -> None:
             continue
         if size not in (None, (columns, rows)):
             raise MedkitInputError(path, f"holds a frame of {size[0]} × {size[1]} pixels, its header says {columns} × {rows}", FRAME_FIX)
-        if data.file_meta.TransferSyntaxUID == JPEGBaseline8Bit:
+        if data.file_meta.TransferSyntaxUID in (JPEGBaseline8Bit, JPEGExtended12Bit):  # of 12 bits, Pillow opened none
             check_jpeg(path, frame, rows * columns)
-
-
-def _check_boxes(path: Path, frame: bytes) -> None:
-    """Refuse JPEG 2000 whose parts do not lead to its pixels: pydicom would follow one of no length for ever."""
-    at = 12
-    while at < len(frame) and frame[at + 4 : at + 8] != b"jp2c":
-        length = int.from_bytes(frame[at : at + 4], "big")
-        if length < 8:
-            raise MedkitInputError(path, "holds a frame whose parts have no length", FRAME_FIX)
-        at += length
 
 
 def _stored(path: Path, data) -> np.ndarray:
@@ -227,7 +217,7 @@ def _stored(path: Path, data) -> np.ndarray:
         pixels = data.pixel_array  # YBR becomes RGB on the way
     except (RuntimeError, NotImplementedError) as error:
         if syntax is not None and syntax.is_compressed:
-            raise MedkitInputError(path, f"is compressed in a way that can't be read here ({syntax.name})", DECODE_FIX) from None
+            raise MedkitInputError(path, f"is compressed in a way that can't be read here, or damaged ({syntax.name})", DECODE_FIX) from None
         raise error
     if str(data.get("PhotometricInterpretation", "")) == "PALETTE COLOR":
         pixels = apply_color_lut(pixels, data)
