@@ -51,7 +51,7 @@ def check_jpeg2000(path: Path, frame: bytes) -> None:
         if length < 2 or number == MOST:
             raise MedkitInputError(path, f"holds a frame in more than {MOST:,} parts, or in parts of no length", FIX)
         at += 2 + length
-    there = sum(_is_whole(parts[tile], promised[tile]) for tile in [*parts] if tile < tiles)
+    there = sum(_is_whole(parts[tile], promised[tile]) for tile in parts if tile < tiles)
     if there < tiles:
         raise cut_short(path, f"{there:,} of {tiles:,} tiles are there")
 
