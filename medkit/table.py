@@ -12,6 +12,7 @@ import statistics
 from typing import NamedTuple
 
 from medkit import markup, paper
+from medkit.data.container import PATIENTS
 from medkit.evidence import difference_of, value_of
 from medkit.intervals import Interval
 from medkit.markup import Sheet, Table
@@ -234,7 +235,7 @@ def _how_sure(data: dict) -> str:
 
 def _too_narrow(data: dict) -> str:
     """Mark intervals over units that may share a patient; nothing can widen them by the right amount."""
-    return "" if data["unit"] == "patient" else "; intervals are probably too narrow"
+    return "" if data["unit"] in PATIENTS else "; intervals are probably too narrow"
 
 
 def _rates(models: dict[str, list[dict]]) -> str:

@@ -1,4 +1,4 @@
-"""The check before training: every planted fault found once, by name; a clean folder has none; names can't do harm."""
+"""The check before training, medkit.check.judging above all: every planted fault found once, by name; a clean folder has none; names can't do harm."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from test_own import FAULTS, dicom, medmnist_file, task  # noqa: F401, a fixture
 
 from medkit import check
 from medkit._check import MedkitInputError
-from medkit.check import check_images, command, judging, looking, show
+from medkit.check import check_images, command, looking, show, splitting
 from medkit.check import report as reports
 from medkit.data import data_root
 from medkit.data.own import list_own, own_split
@@ -179,7 +179,7 @@ def test_hand_a_medmnist_file_and_its_leaks(tmp_path):
     medmnist_file(tmp_path / "mine.npz", **sides)
     report = check_images(tmp_path / "mine.npz")
     assert told(report) == [("same bytes", "test 0"), ("near twin", "test 1")]
-    assert all(f"{judging.LEAK}train into test" in fault.what and fault.stops for fault in report.faults)
+    assert all(f"{splitting.LEAK}train into test" in fault.what and fault.stops for fault in report.faults)
     medmnist_file(tmp_path / "mine.npz", val_labels=rng.integers(0, 2, (4, 14)))
     report = check_images(tmp_path / "mine.npz")
     assert report.stops and "holds labels of shape" in str(report) and report.looks == ()
@@ -289,7 +289,7 @@ def test_empty_masks_that_make_a_class_are_told_of_once(tmp_path, empty, told_of
 
 
 @needs_raw
-@pytest.mark.parametrize("name, faults", [("busi", []), ("ct_dicom", ["perhaps text"] * 3), ("msd_hippocampus", ["another scale"])])
+@pytest.mark.parametrize("name, faults", [("busi", []), ("ct_dicom", ["perhaps text"] * 3 + ["one kind to learn"]), ("msd_hippocampus", ["another scale"])])
 def test_real_files_are_looked_through(name, faults):
     if not (data_root() / "raw" / name).is_dir():
         pytest.skip("MEDKIT_DATA with raw")

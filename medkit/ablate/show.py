@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from medkit import markup, paper
 from medkit.ablate.studies import ASKED_FOR, STUDIES, Study
+from medkit.data.container import PATIENTS
 from medkit.evidence import difference_of, value_of
 from medkit.intervals import Interval
 from medkit.markup import Sheet, Table
@@ -109,7 +110,7 @@ def _below(study: Study, arms: dict[tuple[int, str], list[dict]]) -> tuple[str, 
     seeds = ", ".join(map(str, sorted({run["seed"] for run in runs})))
     counts = sorted({len(found) for found in arms.values()})
     uneven = "" if len(counts) == 1 else f" (not all in each arm: {counts[0]} to {counts[-1]})"
-    narrow = "" if data["unit"] == "patient" else "; intervals are probably too narrow"
+    narrow = "" if data["unit"] in PATIENTS else "; intervals are probably too narrow"
     said = [study.question, f"{n}, {data['test_units']} test units ({data['unit']}), seeds {seeds}{uneven}{narrow}"]
     always = most_frequent(data).get(metric)
     if metric != "dice" and always is not None:

@@ -2,7 +2,7 @@
 
     looking   one pass: numbers and a thumbnail a file      report    `check_images(path)`
     judging   what no file shows alone                      command   `python3 -m medkit check PATH`
-    show      text, HTML
+    splitting what would stand in a split's way             show      text, HTML
 
 Which files there are, `medkit.data.listing` says, here and when they are loaded. `own_images` stops at the first
 fault; this goes on, and says of each whether it stops training.

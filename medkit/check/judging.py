@@ -11,10 +11,8 @@
 | mixed units, several modalities | HU beside grey levels, CT beside MRI |
 | burned-in text | the file says that writing stands in its pixels |
 | perhaps text | ultrasound or a captured screen, and the file does not say; no pixels are searched |
-| few patients, class imbalance | of a class |
-| nothing to learn | no classes and no masks |
-| folders of patients | three classes or more, each of one patient |
-| patient on two sides | of a set that folders split already |
+
+What stands in the way of a split, `splitting` says.
 """
 
 from __future__ import annotations
@@ -25,22 +23,19 @@ from collections import Counter, defaultdict
 import torch
 
 from medkit.check.looking import Look
+from medkit.check.splitting import LEAK, judge_split, leak_between
 from medkit.data.container import ImageSet
 from medkit.data.likeness import alike_from
 from medkit.data.listing import Fault, Listing
-from medkit.data.medmnist import SIDES
-from medkit.data.own import NOTHING_TO_LEARN, last_side, one_patient_a_class
 from medkit.data.read import HU
 from medkit.data.read.dicom import BURNED_IN
-from medkit.data.twins import find_twins
+from medkit.data.twins import Twin, find_twins
 
 CLIPPED = 0.05
 ALL = 0.95
 SCALE = 16
 ODD = 3  # times as high or wide as usual, or a third of it
-LEAK = "a leak from "
 ONE_CALLED = ", and one is called"
-UNEVEN = 10  # times as many images in one class as in another
 
 
 def judge(found: Listing, looks: list[Look], groups: list[int], known: bool, alike: float) -> list[Fault]:
@@ -55,7 +50,8 @@ def judge(found: Listing, looks: list[Look], groups: list[int], known: bool, ali
     faults = _folded([fault for look in looks for fault in _alone(look)], len(looks), found)
     for rule in (_masks, _units, _modalities, _scales, _sizes, _colours):
         faults += rule(found, looks)
-    return [*faults, *_twins(found, looks, groups, alike), *_classes(found, looks, groups, known)]
+    twins = find_twins(as_set(found, looks, groups), alike)
+    return [*faults, *_twins(found, looks, twins), *judge_split(found, looks, groups, known, twins)]
 
 
 # ---- files alone
@@ -168,24 +164,26 @@ def _colours(found: Listing, looks: list[Look]) -> list[Fault]:
 
 def as_set(found: Listing, looks: list[Look], groups: list[int]) -> ImageSet:
     """Return the thumbnails as one set, (N, 1, SIDE, SIDE) in 0 ... 255; they have no classes."""
-    kinds = {look.modality for look in looks} - {"unknown"}
-    modality = kinds.pop() if len(kinds) == 1 and found.modality == "unknown" else found.modality
     return ImageSet(
-        "thumbnails", "real", modality, torch.stack([look.thumb for look in looks])[:, None].float(),
+        "thumbnails", "real", _modality(found, looks), torch.stack([look.thumb for look in looks])[:, None].float(),
         torch.zeros(len(looks), dtype=torch.int64), ("any",), None, torch.tensor(groups), "image, patients unknown",
         tuple(look.item.name for look in looks), "your own files",
     )  # fmt: skip
 
 
-def _twins(found: Listing, looks: list[Look], groups: list[int], alike: float) -> list[Fault]:
+def _modality(found: Listing, looks: list[Look]) -> str:
+    kinds = {look.modality for look in looks} - {"unknown"}
+    return kinds.pop() if len(kinds) == 1 and found.modality == "unknown" else found.modality
+
+
+def _twins(found: Listing, looks: list[Look], twins: list[Twin]) -> list[Fault]:
     first: dict[bytes, int] = {}
     same = [(first.setdefault(look.digest, number), number) for number, look in enumerate(looks)]
     same = [(i, j) for i, j in same if i != j]
     original = {number: first[look.digest] for number, look in enumerate(looks)}
     faults = [_pair(found, "same bytes", looks[i], looks[j], "holds the same bytes as") for i, j in same]
-    thumbnails = as_set(found, looks, groups)
-    refused = alike_from(thumbnails.modality)  # from here on `leaks` refuses two sides
-    for twin in sorted(find_twins(thumbnails, alike), key=lambda twin: -twin.likeness):
+    refused = alike_from(_modality(found, looks))  # from here on `leaks` refuses two sides
+    for twin in sorted(twins, key=lambda twin: -twin.likeness):
         if original[twin.i] == twin.i and original[twin.j] == twin.j:  # else it has been named as a copy
             kind = twin.kind.split(",")[0]
             what = f"shows the same picture (likeness {twin.likeness:.3f}{twin.kind.removeprefix(kind)}) as"
@@ -196,71 +194,8 @@ def _twins(found: Listing, looks: list[Look], groups: list[int], alike: float) -
 def _pair(found: Listing, kind: str, one: Look, other: Look, what: str, sure: bool = True) -> Fault:
     said, fix = f"{what} {one.item.name}", "a split keeps both on one side; keep one of both if they should count once"
     if one.item.side != other.item.side:
-        said, fix = f"{said}: {_leak(one, other)}", "take one of both out"
+        said, fix = f"{said}: {leak_between(one, other)}", "take one of both out"
     if one.item.label != other.item.label:
         classes = found.classes[other.item.label], found.classes[one.item.label]
         said, fix = f"{said}{ONE_CALLED} {classes[0]}, the other {classes[1]}", "look which class is right, and take one of both out"
     return Fault(kind, other.item.name, said, fix, sure and one.item.side != other.item.side, (one.item.name, other.item.name))
-
-
-def _leak(one: Look, other: Look) -> str:
-    earlier, later = sorted((one.item.side, other.item.side), key=SIDES.index)
-    return f"{LEAK}{earlier} into {later}"
-
-
-# ---- classes
-
-
-def votes_of(found: Listing, looks: list[Look], groups: list[int]) -> dict[int, Counter]:
-    """Return for each group how many images it has of each class; slices count as images."""
-    votes: dict[int, Counter] = defaultdict(Counter)
-    for look, group in zip(looks, groups):
-        votes[group].update({1: look.marked, 0: look.size[0] - look.marked} if found.by_mask else {look.item.label: look.size[0]})
-    return votes
-
-
-def _patients(found: Listing, looks: list[Look], groups: list[int], known: bool) -> list[Fault]:
-    """Nothing to be learned; patients that stand for classes, on two sides, or are too few to be split."""
-    if len(found.classes) == 1:
-        return [Fault("nothing to learn", found.root.name, *NOTHING_TO_LEARN)]
-    if known and not found.by_mask and one_patient_a_class([look.item.label for look in looks], groups):
-        found.fault_of_patients()
-        return []
-    if both := _on_two_sides(looks, groups):
-        return both
-    sides = {look.item.side for look in looks}
-    if sides == set(SIDES):
-        return []
-    test = last_side(sides)
-    chosen = [k for k, look in enumerate(looks) if not test or look.item.side != test]
-    votes = votes_of(found, [looks[k] for k in chosen], [groups[k] for k in chosen])
-    counts = Counter(max(range(len(found.classes)), key=lambda k: (vote[k], -k)) for vote in votes.values())
-    if max(counts.values(), default=0) < 3:
-        few = f"has no class with three groups or more (patients, or images where those are unknown), {len(votes)} in all"
-        return [Fault("few patients", found.root.name, few, "add images of other patients")]
-    return [
-        Fault("few patients", found.classes[k], f"has {count} groups: it can't stand on all three sides of a split", "add images of other patients", False)
-        for k, count in sorted(counts.items())
-        if count < 3 and not found.by_mask
-    ]
-
-
-def _on_two_sides(looks: list[Look], groups: list[int]) -> list[Fault]:
-    first: dict[int, Look] = {}
-    faults = {}
-    for look, group in zip(looks, groups):
-        other = first.setdefault(group, look)
-        if other.item.side != look.item.side:
-            what = f"is of the same patient as {other.item.name}: {_leak(other, look)}"
-            faults.setdefault(group, Fault("patient on two sides", look.item.name, what, "put all of a patient's files on one side"))
-    return list(faults.values())
-
-
-def _classes(found: Listing, looks: list[Look], groups: list[int], known: bool) -> list[Fault]:
-    images, faults = sum(votes_of(found, looks, groups).values(), Counter()), _patients(found, looks, groups, known)
-    there = {k: images[k] for k in range(len(found.classes)) if images[k]}
-    most, least = max(there, key=there.get), min(there, key=there.get)
-    if there[most] >= UNEVEN * there[least]:
-        what = f"has {there[least]} images, {found.classes[most]} {there[most]}"
-        faults.append(Fault("class imbalance", found.classes[least], what, "read balanced accuracy and F1, not accuracy; weight the classes", False))
-    return faults

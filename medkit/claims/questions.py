@@ -15,13 +15,14 @@ from typing import NamedTuple
 
 from medkit.claims.trials import MIN_SEEDS, MIN_UNITS, PHANTOM, REAL, Evidence, Trial
 from medkit.claims.verdict import FAILS, HOLDS, INCONCLUSIVE, NOT_REPRODUCED, OPEN, REPRODUCED, Finding, joined
+from medkit.data.container import PATIENTS
 from medkit.evidence import difference_of
 from medkit.intervals import Interval, within
 from medkit.runs import headline
 
 SAME = 1.0  # points; a difference whose 95 % interval lies within ± SAME is none
 PRINTED = 2.0  # points; a difference whose 90 % interval lies within the printed one ± PRINTED is that one
-SURE_UNITS = ("patient",)  # with any other unit intervals may be too narrow: no verdict rests on them alone
+SURE_UNITS = PATIENTS  # with any other unit intervals may be too narrow: no verdict rests on them alone
 SHOWN = 9  # numbers of a set that are written out; of more than that, those that fail
 MODALITIES = ("MRI", "CT", "ultrasound")  # a claim about "the" accuracy is about all that the paper names
 SETS = {"MRI": "mri", "CT": "ct", "ultrasound": "us"}  # of each modality, for a command to name

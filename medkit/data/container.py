@@ -17,6 +17,8 @@ from torch import Tensor
 
 Tier = Literal["real", "library sample", "phantom"]
 TIERS: tuple[Tier, ...] = ("real", "library sample", "phantom")
+ONE_EACH = "one image each"  # of groups that were looked at, and all differ
+PATIENTS = ("patient", f"patient, {ONE_EACH}")  # units whose groups are patients
 TENSORS = ("image", "label", "mask", "group", "scored", "spacing")
 
 
@@ -34,7 +36,7 @@ class ImageSet:
         classes: the K class names.
         mask: (N, 1, H, W) bool, True inside the lesion; None where the set has no masks.
         group: (N,) int64; images with the same number never stand on two sides of a split.
-        unit: what a group is: "patient", "duplicate group" or "image, patients unknown".
+        unit: what a group is: "patient", "duplicate group" or "image, patients unknown"; see `unit_of`.
         name: N names that lead back to the source; never a patient's name.
         source: where the images come from, with the licence.
         scored: (N,) bool; False where the label contradicts itself and no label score may use it.
@@ -123,6 +125,18 @@ class ImageSet:
                 digest.update(f"{field} {tuple(tensor.shape)}".encode())
                 digest.update(tensor.cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()
+
+
+def unit_of(group: Tensor, what: str) -> str:
+    """Return what a group is, and whether each is a single image: groups that all differ may else have been forgotten.
+
+    Args:
+        group: (N,) int64; what: "patient" or "duplicate group", each known.
+
+    >>> unit_of(torch.tensor([4, 4, 7]), "patient"), unit_of(torch.tensor([4, 7]), "patient")
+    ('patient', 'patient, one image each')
+    """
+    return what if len(group.unique()) < len(group) else f"{what}, {ONE_EACH}"
 
 
 def joined(parts: Sequence[ImageSet]) -> ImageSet:

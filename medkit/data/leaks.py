@@ -28,15 +28,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from medkit.data.container import ImageSet, Split
+from medkit.data.container import ONE_EACH, ImageSet, Split
 from medkit.data.likeness import CHUNK, COARSE, alike_from, base_of, fingerprint, kind_of, look_closely, moved
 
-DECLARED = ("patients unknown", "one image each")  # units of a set where each image is a group
+DECLARED = ("patients unknown", ONE_EACH)  # units of a set where each image is a group
 SHOWN = 5  # pairs that an error names
 
 _PATIENT = re.compile(r"^(.*?(?<![a-z])(?:patient|pat|pt|subject|subj|sub|case|pid)[-_ #]*\d+)", re.I)
 _VISIT = re.compile(
-    r"[-_ ]*(?<![a-z])(?:(?:visit|ses|session|tp|scan|fu|follow[-_ ]?up)[-_ ]*\d*|baseline)(?![a-z]).*$",
+    r"[-_ ]*(?<![a-z])(?:(?:visit|ses|session|follow[-_ ]?up|(?P<loose>tp|scan|fu))[-_ ]*\d*|baseline)(?![a-z]).*$",
     re.I,
 )
 _SIDE_WORD = re.compile(r"(?<![a-z])(?:train(?:ing)?|val(?:idation)?|test)(?![a-z])[-_/\\ ]*", re.I)
@@ -178,16 +178,20 @@ def _matches(kind: str, one: list, two: list) -> Iterator[Pair]:
 def patient_in(name: str) -> str | None:
     """Return what a name says of its patient, None where it says nothing.
 
-    Read are a word for a patient with a number, and what stands before a word for a visit; folders
-    before it count, so that case 1 of one class is not case 1 of another, but "train" and "test" do
-    not. A bare number or letter says nothing: it may count images.
+    Read are a word for a patient with a number, and what stands before a word for a visit in the file's own
+    name; before "scan", which may count images as well, it must have a digit. Folders before it count, so that
+    case 1 of one class is not case 1 of another, but "train" and "test" do not. A bare number or letter says
+    nothing: it may count images, too.
 
-    >>> patient_in("test/patient_012_b.png"), patient_in("A17 visit 2.png"), patient_in("image (3)")
+    >>> patient_in("test/patient_012_b.png"), patient_in("A17 visit 2.png"), patient_in("ill/CT scan (3).png")
     ('patient_12', 'a17', None)
     """
     said = _SIDE_WORD.sub("", name)
     patient, visit = _PATIENT.search(said), _VISIT.search(said)
     stem = patient.group(1) if patient else said[: visit.start()] if visit else ""
+    own = re.split(r"[/\\]", stem)[-1].strip(" _-")
+    if not patient and (not own or visit["loose"] and not re.search(r"\d", own)):
+        return None
     return re.sub(r"(?<!\d)0+(?=\d)", "", stem.strip(" _-").lower()) or None
 
 

@@ -10,15 +10,16 @@ import torch
 from tqdm.auto import tqdm
 
 from medkit._check import MedkitInputError
-from medkit.data.container import ImageSet, Split, joined, split_by_group, split_off_validation
+from medkit.data.container import PATIENTS, ImageSet, Split, joined, split_by_group, split_off_validation
 from medkit.data.decathlon import LIST, list_task
 from medkit.data.folder import list_tree, unwrapped
-from medkit.data.listing import Listing
+from medkit.data.listing import BY_MASK, Listing
 from medkit.data.medmnist import SIDES, medmnist
-from medkit.data.stack import stack
+from medkit.data.stack import ONE_NAME, ONE_NAME_FIX, stack
 from medkit.data.twins import kept_together
 
 LAYOUTS = "CLASS/image.png, images/ and masks/, a Decathlon or nnU-Net folder with dataset.json, a MedMNIST .npz, or a folder of DICOM or NIfTI files"
+NOTHING_MARKED = ("has masks, and nothing is marked in any", "draw them again, 255 inside, or make CLASS/image.png")
 NOTHING_TO_LEARN = ("names no classes and holds no masks", "make CLASS/image.png, or put image_mask.png beside each image")
 
 
@@ -62,22 +63,28 @@ def own_split(path: str | Path, size: int = 64, seed: int = 0, progress: Callabl
     Folders train, val and test are taken at their word. Of two of them the later one is the test, and validation
     comes from the other by `split_off_validation`. All else is dealt out by `split_by_group`.
 
+    Where training images are all marked, or all not, only masks can be learned: no label is scored, and a note says
+    so. Another note names the classes that have no test image.
+
     Args:
         path, size, progress: as for `own_images`; seed: of the random split.
 
     Raises:
-        MedkitInputError: as there; neither classes nor masks; too few groups to split; or a group on two sides.
+        MedkitInputError: as there; neither classes nor masks, or nothing in any mask; too few groups to split; a group
+            on two sides; or a class without a training image.
     """
     path = Path(path)
     if path.suffix.lower() == ".npz" and not path.is_dir():
-        return medmnist(path, size)
+        return _with_sound_labels(path, medmnist(path, size))
     data, side = _load(list_own(path), size, progress)
     if len(data.classes) < 2:
         raise MedkitInputError(path, *NOTHING_TO_LEARN)
     try:
-        return _by_side(data, side, seed) if any(side) else split_by_group(kept_together(data), seed=seed)
+        split = _by_side(data, side, seed) if any(side) else split_by_group(kept_together(data), seed=seed)
     except ValueError as error:
-        raise MedkitInputError(path, "can't be split into training, validation and test", str(error)) from error
+        fix = ONE_NAME_FIX if any(note.startswith(ONE_NAME) for note in data.notes) else str(error)
+        raise MedkitInputError(path, "can't be split into training, validation and test", fix) from error
+    return _with_sound_labels(path, split)
 
 
 def list_own(path: str | Path, names: bool = False) -> Listing:
@@ -109,7 +116,9 @@ def _load(found: Listing, size: int, progress: Callable | None) -> tuple[ImageSe
     data, owner = stack(found, size, progress)
     if found.by_mask:
         data = dataclasses.replace(data, label=data.mask.flatten(1).any(1).long())
-    elif data.unit == "patient" and one_patient_a_class(data.label.tolist(), data.group.tolist()):
+        if not data.label.any():
+            raise MedkitInputError(found.root, *NOTHING_MARKED)
+    elif data.unit in PATIENTS and one_patient_a_class(data.label.tolist(), data.group.tolist()):
         found.fault_of_patients()
         found.refuse_faults()
     elif data.mask is not None:
@@ -130,6 +139,21 @@ def _by_side(data: ImageSet, side: list[str], seed: int) -> Split:
     group = data.group.clone()  # twins are kept together where it is for us to split, not across the folders' sides
     group[~tested] = kept_together(data.subset(~tested)).group
     return split_off_validation(dataclasses.replace(data, group=group), tested, seed)
+
+
+def _with_sound_labels(path: Path, split: Split) -> Split:
+    """Return the split, its label scores taken out or marked where they would mislead."""
+    train, val, test = ({split.train.classes[k] for k in side.label.unique().tolist()} for side in (split.train, split.val, split.test))
+    if split.train.classes == BY_MASK and len(train) == 1:
+        note = f"Training images are all of one kind, {min(train)}: masks alone are learned, no label is scored."
+        sides = (split.train, split.val, split.test)
+        return Split(*(dataclasses.replace(side, scored=torch.zeros_like(side.scored), notes=(*side.notes, note)) for side in sides))
+    if untaught := sorted((val | test) - train):
+        raise MedkitInputError(path, f"has no training image of {', '.join(untaught)}", "add some, or take the class out")
+    if untested := sorted(train - test):
+        note = f"No test image of {', '.join(untested)}: scores of labels say nothing of that."
+        return dataclasses.replace(split, test=dataclasses.replace(split.test, notes=(*split.test.notes, note)))
+    return split
 
 
 def last_side(sides: set[str]) -> str:

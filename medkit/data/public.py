@@ -14,7 +14,7 @@ from torch import Tensor
 
 from medkit._check import MedkitInputError
 from medkit.data.archive import FETCH, read_arrays, read_json, unpack_masks
-from medkit.data.container import ImageSet, Split, split_by_group, split_off_validation
+from medkit.data.container import ImageSet, Split, split_by_group, split_off_validation, unit_of
 from medkit.data.limit import limit_split
 from medkit.data.resize import resize_image, resize_mask
 
@@ -178,11 +178,11 @@ def breast_ultrasound(root: str | Path, size: int = 64, limit: int | None = None
     })  # fmt: skip
     _check_label(path, arrays["label"], len(BREAST))
     image, mask = _tensors(arrays, size)
-    conflict = torch.as_tensor(arrays["conflict"])
+    conflict, group = torch.as_tensor(arrays["conflict"]), torch.as_tensor(arrays["group"]).long()
     data = ImageSet(
         title="breast ultrasound (BUSI)", tier="real", modality="ultrasound", image=image, mask=mask,
         label=torch.as_tensor(arrays["label"]).long(), classes=BREAST,
-        group=torch.as_tensor(arrays["group"]).long(), unit="duplicate group",
+        group=group, unit=unit_of(group, "duplicate group"),
         name=tuple(arrays["name"].tolist()), source="BUSI, CC BY 4.0", scored=~conflict,
         notes=(
             "Near-twins stand on one side; patients beyond that are unknown.",

@@ -12,7 +12,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from medkit._check import MedkitInputError
-from medkit.data.container import ImageSet
+from medkit.data.container import ImageSet, unit_of
 from medkit.data.leaks import patient_in
 from medkit.data.listing import Item, Listing
 from medkit.data.mask import check_fits, mask_of
@@ -20,6 +20,8 @@ from medkit.data.read import HU, Scan, grey, read
 from medkit.data.resize import resize_image, resize_mask
 
 UNKNOWN = "image, patients unknown"
+ONE_NAME = "All files name one patient"
+ONE_NAME_FIX = "if that name stands for many, give each patient a PatientID of their own; else add images of other patients"
 MANY = 30  # files from which a progress bar shows
 
 
@@ -51,7 +53,7 @@ def stack(found: Listing, size: int, progress: Callable | None = tqdm) -> tuple[
     names = [f"{item.name} slice {k}" if n > 1 else item.name for item, n in zip(items, counts) for k in range(n)]
     owner = torch.arange(len(items)).repeat_interleave(torch.tensor(counts, dtype=torch.int64))
     group, known = groups_of(items, [one.scan for one in read_in], counts)
-    unit = "patient" if known else UNKNOWN
+    unit = unit_of(torch.tensor(group)[owner], "patient") if known else UNKNOWN
     in_hu = {one.scan.unit == HU for one in read_in}
     if len(in_hu) > 1:
         odd = next(item for item, one in zip(items, read_in) if one.scan.unit != HU)
@@ -100,6 +102,12 @@ def groups_of(items: Sequence[Item], scans: Sequence, counts: Sequence[int]) -> 
     return [numbers[key] for key in keys], all(one or count > 1 for one, count in zip(told, counts))
 
 
+def studies_of_one(scans: Sequence) -> int:
+    """Return how many studies there are where all files name one patient in several; 0 elsewhere."""
+    studies = len({scan.study for scan in scans} - {None})
+    return studies if studies > 1 and len({scan.patient for scan in scans}) == 1 and scans[0].patient else 0
+
+
 def _notes(items: Sequence[Item], read_in: list[_Slices], unit: str, in_hu: bool) -> tuple[str, ...]:
     notes = ["Patients unknown: images of one patient may stand on both sides of a split."] if unit == UNKNOWN else []
     scans = [one.scan for one in read_in]
@@ -107,9 +115,8 @@ def _notes(items: Sequence[Item], read_in: list[_Slices], unit: str, in_hu: bool
         notes.append("Where files do not say whom they show, patients were told by the names of files or of folders below the classes.")
     elif unit != UNKNOWN and not all(scan.patient for scan in scans):
         notes.append("Some volumes do not say whose they are: each counts as a patient of its own.")
-    studies = len({scan.study for scan in scans} - {None})
-    if studies > 1 and len({scan.patient for scan in scans}) == 1 and scans[0].patient:
-        notes.append(f"All files name one patient, in {studies} studies: if that name stands for many, no split can be made.")
+    if studies := studies_of_one(scans):
+        notes.append(f"{ONE_NAME}, in {studies} studies: if that name stands for many, no split can be made.")
     stretched = sum(not one.square for one in read_in)
     if stretched:
         notes.append(f"{stretched} of {len(read_in)} images are not square and were stretched.")

@@ -6,6 +6,7 @@ import statistics
 import textwrap
 
 from medkit import paper
+from medkit.data.container import PATIENTS
 from medkit.intervals import Interval
 from medkit.multiverse import conventions
 from medkit.multiverse.conventions import METRICS
@@ -108,7 +109,7 @@ def notes(found: Multiverse, record: dict) -> list[str]:
         f"Half of the 2^5 combinations, {GENERATOR} (I = {ALL_LETTERS}): what A does can't be told from what "
         f"{alias_of('A')} do together, nor what AB do from {alias_of('AB')}, and so on; singles are told from pairs.",
         f"[ ]: 95 % interval over {data['test_units']} test units ({data['unit']}); it knows nothing of seeds"
-        + ("." if data["unit"] == "patient" else ", and is probably too narrow."),
+        + ("." if data["unit"] in PATIENTS else ", and is probably too narrow."),
         "Lead: hybrid - CNN in points, by the kit's own convention; (range): over all conventions of the metric. A "
         "reading is named by the choices that it changes; constant: zeros beyond the border.",
         "A difference between readings within the spread of seeds is noise. In % of cases: simulated, normal noise.",

@@ -166,6 +166,8 @@ def results(path: str | Path | None = None) -> str:
     lines += ["", f"{data['title']}, {data['tier']}; {data['test']} test images, n = {data['test_units']} test units ({data['unit']}); one seed."]
     if data["test_units"] < FEW:
         lines[-1] += f" With fewer than {FEW} test units such intervals are too narrow."
+    if not at.test.scored.any():
+        lines[-1] += " Training images are all of one kind: no label is scored."
     if (dice := at.record["result"][0]["dice"]) is not None:
         lines[-1] += f" Dice: {dice['convention']}, n = {dice['n']}."
     return "\n".join(lines)
