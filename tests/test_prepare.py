@@ -15,6 +15,7 @@ from PIL import Image
 from medkit._check import MedkitInputError
 from medkit.data import public
 from medkit.data.archive import read_arrays
+from medkit.data.leaks import refuse_leaks
 from medkit.data.where import data_root
 from medkit.data.twins import joined_by
 from medkit.prepare import brisc, busi, chosen, command, ct_ich, pictures, result, twins
@@ -86,6 +87,16 @@ def test_busi_anew(tmp_path):
     assert group[at] == 0 and len(set(group.tolist())) == 8
     assert [names[k] for k in made.arrays["conflict"].nonzero()[0]] == ["benign (1)", "malignant (2)"]
     assert not np.unpackbits(made.arrays["mask"][6:], axis=-1).any() and made.arrays["mask"][:6].any((1, 2)).all()
+
+
+def test_busi_without_a_twin_is_loaded_and_searched_for_leaks(tmp_path):
+    for label, name in enumerate(public.BREAST):
+        for n in range(3):
+            save(tmp_path / "in" / name / f"{name} ({n + 1}).png", noise(10 * label + n))
+            save(tmp_path / "in" / name / f"{name} ({n + 1})_mask.png", inside() * (name != "normal"))
+    assert command.main(["us", str(tmp_path / "in"), "--anew", "--out", str(tmp_path / "out")]) == 0
+    split = public.breast_ultrasound(tmp_path / "out", size=32)
+    assert split.train.unit == "duplicate group, one image each" and refuse_leaks(split) == []
 
 
 def test_busi_refuses_what_is_not_whole(tmp_path):
