@@ -79,6 +79,14 @@ def test_visits_of_one_patient_stay_together(tmp_path):
     assert split.train.unit == "patient" and {name.split(" ")[0] for name in split.train.name}.isdisjoint({name.split(" ")[0] for name in split.test.name})
 
 
+def test_names_keep_a_patient_together_whose_studies_have_numbers_of_their_own(tmp_path):
+    for k in range(24):
+        (tmp_path / "iw"[k % 2]).mkdir(exist_ok=True)
+        dicom(tmp_path / "iw"[k % 2] / f"patient {k // 4}_{k}.dcm", pixels(k), PatientID=f"study{k}")
+    _, split = both(tmp_path)
+    assert split.train.unit == "patient"
+
+
 def test_copies_count_as_one_image_before_a_class_is_said_to_be_large_enough(tmp_path):
     for label, kind in enumerate(("ill", "well")):
         for k in range(3):

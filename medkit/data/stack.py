@@ -18,6 +18,7 @@ from medkit.data.listing import Item, Listing
 from medkit.data.mask import check_fits, mask_of
 from medkit.data.read import HU, Scan, grey, read
 from medkit.data.resize import resize_image, resize_mask
+from medkit.data.twins import joined_by
 
 UNKNOWN = "image, patients unknown"
 ONE_NAME = "All files name one patient"
@@ -90,7 +91,8 @@ def groups_of(items: Sequence[Item], scans: Sequence, counts: Sequence[int]) -> 
     """Return a number for each file, equal for those of one patient, and whether all patients are known.
 
     A patient is told by the file; else by another file of its DICOM study; else by its folder, or by its name. A study
-    alone is one patient's, who may have several, and a volume alone is taken for a patient.
+    alone is one patient's, who may have several, and a volume alone is taken for a patient. Whatever files say, those
+    whose names name one patient stay together: some programs give every study a PatientID of its own.
 
     Args:
         items: the files; scans: what each says of its patient and its study; counts: its slices.
@@ -99,7 +101,10 @@ def groups_of(items: Sequence[Item], scans: Sequence, counts: Sequence[int]) -> 
     told = [scan.patient or owner.get(scan.study) or item.folder or patient_in(item.name) for item, scan in zip(items, scans)]
     keys = [one or scan.study or number for number, (one, scan) in enumerate(zip(told, scans))]
     numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
-    return [numbers[key] for key in keys], all(one or count > 1 for one, count in zip(told, counts))
+    group, first = [numbers[key] for key in keys], {}
+    same = [(first.setdefault(name, one), one) for item, one in zip(items, group) if (name := patient_in(item.name))]
+    lowest = joined_by(len(numbers), same)
+    return [lowest[one] for one in group], all(one or count > 1 for one, count in zip(told, counts))
 
 
 def studies_of_one(scans: Sequence) -> int:
