@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -33,6 +35,26 @@ def run(work: Callable[[], object]) -> int:
         print(f"\nmedkit: {error}; start the same command again", file=sys.stderr)
         return 130
     return 0
+
+
+def path(text: str) -> Path:
+    """Read a path from the command line: from the caller's folder, `~` being the user's own.
+
+    Raises:
+        argparse.ArgumentTypeError: nothing is named, which would be taken for the caller's folder.
+    """
+    return Path(data(text))
+
+
+def data(text: str) -> str:
+    """Read the name of a set, or the path of a file or folder, as `path` does.
+
+    Raises:
+        argparse.ArgumentTypeError: as there.
+    """
+    if not text.strip():
+        raise argparse.ArgumentTypeError("must name something, got an empty text; write . for the folder that you are in")
+    return os.path.expanduser(text)  # the shell leaves it in --out=~/x
 
 
 def device_named(name: str | None) -> torch.device:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from medkit import _command
 from medkit._check import MedkitInputError
@@ -17,8 +16,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     """Read the command line."""
     said = "Look through your own images before anything is trained with them: every fault, its file, and what to do."
     parser = argparse.ArgumentParser(prog="python3 -m medkit check", description=said, epilog="Exit code: 0 all may go on, 1 something stops training, 2 nothing to look at.")
-    parser.add_argument("path", type=Path, help=LAYOUTS)
-    parser.add_argument("--html", type=Path, metavar="FILE", help="write the report with thumbnails there, too")
+    parser.add_argument("path", type=_command.path, help=LAYOUTS)
+    parser.add_argument("--html", type=_command.path, metavar="FILE", help="write the report with thumbnails there, too")
     parser.add_argument("--names", action="store_true", help="call folders below a class by their names, which may be patients', and not by numbers")
     return parser.parse_args(arguments)
 

@@ -56,7 +56,7 @@ def main(arguments: list[str]) -> int:
     said = "Fetch a public set of images from its own address, check it, unpack it. Without SET: list them."
     parser = argparse.ArgumentParser(prog="python3 -m medkit fetch", description=said)
     parser.add_argument("set", nargs="?", metavar="SET", help="its name in the list")
-    parser.add_argument("--to", type=Path, help="folder (default: the user's cache folder)")
+    parser.add_argument("--to", type=_command.path, help="folder (default: the user's cache folder)")
     chosen = parser.parse_args(arguments)
     if chosen.set is None:
         print(listed())
