@@ -103,11 +103,12 @@ gives points and feedback for those that came back; site DEST writes the solved 
     "fetch": """python3 -m medkit fetch [SET] [--to FOLDER]
 
 Gets a public set of images from its own address, by https alone, checks it against its published sum and
-unpacks it safely. Without SET it lists them with their licences. A download that broke off goes on.""",
+unpacks it safely, and says which command comes next. Without SET it lists them with their licences. A
+download that broke off goes on.""",
     "prepare": """python3 -m medkit prepare mri|ct|us FOLDER [--out FOLDER] [--anew]
 
 Turns the download of BRISC 2025 (mri), CT-ICH (ct) or BUSI (us) into the files that --data mri|ct|us
-reads, so that the tables can be repeated. They go where MEDKIT_DATA says.""",
+reads, so that the tables can be repeated. They go where --out says, or else MEDKIT_DATA.""",
 }
 NOT_YET = "All arguments are shown by the same command once the environment stands."
 

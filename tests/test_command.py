@@ -3,7 +3,7 @@
 import argparse
 import errno
 import importlib
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import pytest
 import torch
@@ -93,6 +93,16 @@ def test_a_tilde_is_the_user_s_own_folder(name, arguments, tmp_path, monkeypatch
 
 def test_every_command_is_among_those_that_take_a_path():
     assert set(COMMANDS) == set(EXPERIMENTS)
+
+
+def test_hand_on_windows_both_shells_are_told_how_to_name_the_data():
+    folder = PureWindowsPath(r"C:\my sets\it's")
+    assert _command.quoted(folder, "nt") == r'"C:\my sets\it' + "'s\"" and _command.quoted(folder.parent.parent, "nt") == "C:\\"
+    assert _command.call_with_data(folder, "claims", "nt") == [
+        r"(PowerShell) $env:MEDKIT_DATA='C:\my sets\it''s'; py -m medkit claims",
+        r'(cmd) set "MEDKIT_DATA=C:\my sets\it' + "'s\" && py -m medkit claims",
+    ]
+    assert _command.call_with_data(PurePosixPath("/a/it's"), "claims", "posix") == ["MEDKIT_DATA='/a/it'\"'\"'s' python3 -m medkit claims"]
 
 
 def test_names_of_sets_and_paths_stay_as_they_are():

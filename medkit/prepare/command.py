@@ -41,4 +41,6 @@ def _run(chosen: argparse.Namespace) -> None:
     split = load(out, size=32)  # what has been written can be read
     sides = ", ".join(f"{side} {len(getattr(split, side))}" for side in ("train", "val", "test"))
     print("\n".join([str(path), f"  sha256 {sum_of(path)}", *(f"  {note}" for note in made.notes), f"  as it is split: {sides}"]))
-    print(f"next, with MEDKIT_DATA={out}: python3 -m medkit reproduce --data {chosen.set}")
+    then = f"reproduce --data {chosen.set}"
+    for line in _command.call_with_data(out.absolute(), then) if chosen.out else [_command.call(then)]:
+        print(f"next: {line}")
