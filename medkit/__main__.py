@@ -30,20 +30,25 @@ HELP = """medkit: learn, teach and check deep learning for medical images
   python3 -m medkit doctor                         show what is there and where something is off
   python3 -m medkit COMMAND --help                 more about one command
 
-The first start makes the environment in .venv: about 3 GB come down."""
+A path that you give is taken from the folder you are in; ~ is your own. Records go to results/local of
+medkit's folder unless --out names another. The first start makes the environment in .venv: about 3 GB
+come down."""
 
 HELP_OF = {
     "lab": """python3 -m medkit lab [JupyterLab arguments]
 
 Opens JupyterLab at notebooks/00_start_here.ipynb; the first start makes the environment.
 Without a display no browser opens: copy the printed URL into one. Ctrl-C ends it.
-Further arguments go to JupyterLab, such as --port 9000.""",
+Further arguments go to JupyterLab, such as --port 9000. It works in medkit's folder: of paths among them,
+those that are there as seen from your folder are taken from it, all others from medkit's.""",
     "test": """python3 -m medkit test [pytest arguments]
 
 Runs all tests and notebooks (pytest --nbmake) in fast mode, in two processes of one thread each, and
 prints what was skipped. No skip is allowed but for a missing CUDA GPU, MEDKIT_DATA unset, and Chromium
 outside CI. Tests marked `slow` are left out unless -m is given. Further arguments go to pytest, such as
-tests/test_denoise.py, -k gaussian or -x; where some tests are picked out, they run in one process.""",
+tests/test_denoise.py, -k gaussian or -x; where some tests are picked out, they run in one process. It works
+in medkit's folder: of paths among them, those that are there as seen from your folder are taken from it,
+all others from medkit's.""",
     "doctor": """python3 -m medkit doctor
 
 Prints Python, package versions, device, memory, disk and the data found. Lines with !! are off
@@ -98,15 +103,16 @@ gives points and feedback for those that came back; site DEST writes the solved 
     "fetch": """python3 -m medkit fetch [SET] [--to FOLDER]
 
 Gets a public set of images from its own address, by https alone, checks it against its published sum and
-unpacks it safely. Without SET it lists them with their licences. A download that broke off goes on.""",
+unpacks it safely, and says which command comes next. Without SET it lists them with their licences. A
+download that broke off goes on.""",
     "prepare": """python3 -m medkit prepare mri|ct|us FOLDER [--out FOLDER] [--anew]
 
 Turns the download of BRISC 2025 (mri), CT-ICH (ct) or BUSI (us) into the files that --data mri|ct|us
-reads, so that the tables can be repeated. They go where MEDKIT_DATA says.""",
+reads, so that the tables can be repeated. They go where --out says, or else MEDKIT_DATA.""",
 }
 NOT_YET = "All arguments are shown by the same command once the environment stands."
 
-IN_ENVIRONMENT = "import sys; from medkit import __main__ as m; sys.exit(m.%s(sys.argv[1:]))"
+IN_ENVIRONMENT = "import sys; sys.path.insert(0, %r); from medkit import __main__ as m; sys.exit(m.%s(sys.argv[1:]))"
 
 
 def say(text=""):
@@ -156,7 +162,8 @@ def open_lab(arguments):
     if not has_display(sys.platform, os.environ):
         command.append("--no-browser")
         say("medkit: no display here; copy the URL below into a browser. Ctrl-C ends JupyterLab.")
-    return environment.hand_over(command + arguments, environment.child_environment(python))
+    command += environment.from_here(arguments)
+    return environment.hand_over(command, environment.child_environment(python), environment.ROOT)
 
 
 def is_whole_run(arguments):
@@ -182,7 +189,17 @@ def run_tests(arguments):
         command += ["-n", "2", "--dist", "loadfile"]
         environ.setdefault("OMP_NUM_THREADS", "1")  # two processes with a thread for each core are in each other's way
     environ.pop("MEDKIT_STRICT", None)  # the notebooks are tested as students open them: unsolved
-    return environment.hand_over(command + arguments, environ)
+    return environment.hand_over(command + environment.from_here(arguments), environ, environment.ROOT)
+
+
+def inside(python, function, arguments):
+    """Return the command that calls a function of this file in the environment of `python`, from any folder.
+
+    This very package is what is imported, and nothing from the caller's folder (-P), whatever lies there.
+    """
+    from medkit import environment
+
+    return [str(python), "-P", "-c", IN_ENVIRONMENT % (str(environment.ROOT), function)] + arguments
 
 
 def experiment(name):
@@ -196,7 +213,7 @@ def experiment(name):
             say(EXPERIMENTS[name] + "\n" + NOT_YET)  # nobody should wait for a download to read a few lines
             return 0
         python = environment.ensure(["requirements.txt"], say)
-        command = [str(python), "-c", IN_ENVIRONMENT % "experiment_here", name] + arguments
+        command = inside(python, "experiment_here", [name] + arguments)
         return environment.hand_over(command, environment.child_environment(python))
 
     return run
@@ -211,8 +228,7 @@ def see_doctor(arguments):
     python = environment.find()
     if python is None or environment.is_running(python):
         return doctor_here([])
-    command = [str(python), "-c", IN_ENVIRONMENT % "doctor_here"]
-    return environment.hand_over(command, environment.child_environment(python))
+    return environment.hand_over(inside(python, "doctor_here", []), environment.child_environment(python))
 
 
 def experiment_here(arguments):

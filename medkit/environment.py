@@ -14,7 +14,7 @@ from pathlib import Path
 from medkit.install import Say, SetupError, clean_environ, is_ready, set_up
 from medkit.packages import missing, python_of, read_all
 
-__all__ = ["ROOT", "SetupError", "child_environment", "ensure", "find", "hand_over", "is_running", "standing"]
+__all__ = ["ROOT", "SetupError", "child_environment", "ensure", "find", "from_here", "hand_over", "is_running", "standing"]
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -84,10 +84,35 @@ def child_environment(python: Path, environ: dict[str, str] | None = None) -> di
     return environ
 
 
-def hand_over(command: list[str], environ: dict[str, str], root: Path = ROOT) -> int:
-    """Let another program take this one's place in medkit's folder; on Windows, wait for its exit code."""
+def from_here(arguments: list[str], root: Path = ROOT) -> list[str]:
+    """Return another program's arguments, as it must read them in the folder `root` instead of the caller's.
+
+    What is there as seen from the caller's folder and looks like a path becomes a whole one; what follows `::`
+    names a test in it. All else stays: a word such as `gaussian` may also be the name of a file.
+    """
+    if os.path.realpath(os.getcwd()) == os.path.realpath(root):
+        return arguments
+    found = []
+    for word in arguments:
+        option, path = word.split("=", 1) if word.startswith("--") and "=" in word else ("", word)
+        path, colons, test = path.partition("::")
+        slashes = any(slash in path for slash in (os.sep, "/"))
+        is_path = slashes or path in (".", "..") or path.endswith((".py", ".ipynb"))
+        whole = option + "=" * bool(option) + os.path.abspath(path) + colons + test
+        found.append(whole if is_path and os.path.exists(path) else word)
+    return found
+
+
+def hand_over(command: list[str], environ: dict[str, str], folder: Path | None = None) -> int:
+    """Let another program take this one's place; on Windows, wait for its exit code and return it.
+
+    Args:
+        command: the program, by its whole path, and its arguments. environ: all its environment variables.
+        folder: where it works; None: in the caller's, from which its paths are taken.
+    """
     sys.stdout.flush()
-    os.chdir(root)
+    if folder is not None:
+        os.chdir(folder)
     if os.name != "nt":
         os.execve(command[0], command, environ)
     child = subprocess.Popen(command, env=environ)

@@ -159,7 +159,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     )
     names, known = list(experiment.MODELS), ", ".join((*sets.PHANTOMS, *sets.REAL))
     sizes = "; ".join(f"{name}: {preset.says}" for name, preset in PRESETS.items())
-    parser.add_argument("--data", default="phantom", help=f"{known} (default: phantom), or a folder CLASS/image.png")
+    parser.add_argument("--data", type=_command.data, default="phantom", help=f"{known} (default: phantom), or a folder CLASS/image.png")
     parser.add_argument("--preset", default="quick", choices=PRESETS, help=sizes)
     parser.add_argument("--protocol", default="paper", choices=PROTOCOLS, help="paper: constant rate 0.001 (default)")
     parser.add_argument("--models", nargs="+", choices=names, default=names, help="default: all four")
@@ -168,7 +168,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--rates", action="store_true", help="only compare learning rates on validation images")
     parser.add_argument("--allow-leak", action="store_true", help="go on with a leaky split; records say so for good")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is one")
-    parser.add_argument("--out", type=Path, help="the folder of records (default: under results/local)")
+    parser.add_argument("--out", type=_command.path, help="the folder of records (default: under results/local)")
     chosen = parser.parse_args(arguments)
     if chosen.fold and chosen.data != "ct":
         parser.error(f"--fold goes with --data ct, got --data {chosen.data}; leave it out")

@@ -18,11 +18,14 @@ names = "PATH VIRTUAL_ENV PYTHONPATH OMP_NUM_THREADS MEDKIT_FAST MEDKIT_NO_SKIP 
 environ = {name: os.environ.get(name) for name in names}
 print(json.dumps(dict(arguments=sys.argv[1:], folder=os.getcwd(), prefix=sys.prefix, environ=environ)))
 """
-REPRODUCE = """import sys
+REPRODUCE = """import json
+import os
+import sys
 
 
 def main(arguments):
     print("reproduce got", arguments, "in", sys.prefix)
+    print(json.dumps({"folder": os.getcwd(), "path": sys.path, "data": os.environ.get("MEDKIT_DATA")}))
     return 7
 """
 FAKE_UV = '''"""Stands in for uv: makes a venv without pip, and writes what an installer would write."""
@@ -91,6 +94,7 @@ class FakeProject:
     def __init__(self, folder: Path, uv: bool = False):
         self.root, self.bin = folder / "kit", folder / "bin"
         self.wheels, self.home = folder / "wheels", folder / "home"
+        self.here = self.root  # where commands are called
         self.begun: list[subprocess.Popen] = []
         for path in (self.root / "medkit", self.root / "tests", self.root / "notebooks"):
             path.mkdir(parents=True)
@@ -132,6 +136,8 @@ class FakeProject:
         """An empty environment but for what a program needs to start."""
         kept = {name: os.environ[name] for name in ("SYSTEMROOT", "COMSPEC", "PATHEXT") if name in os.environ}
         here = {"PATH": str(self.bin), "HOME": str(self.home), "USERPROFILE": str(self.home)}
+        if self.here != self.root:
+            here["PYTHONPATH"] = str(self.root)  # as an installed medkit is found
         return kept | here | {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(self.wheels)} | more
 
     def begin(self, *arguments: str, **more: str) -> subprocess.Popen:
@@ -140,7 +146,7 @@ class FakeProject:
             signal.signal(signal.SIGINT, signal.default_int_handler)  # a child would inherit it
         process = subprocess.Popen(
             [sys._base_executable, "-m", "medkit", *arguments],
-            cwd=self.root,
+            cwd=self.here,
             env=self.environ(**more),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

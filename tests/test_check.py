@@ -242,6 +242,19 @@ def test_hand_the_command_writes_a_page_and_its_exit_code_says_whether_to_go_on(
     assert check.main([str(folder)]) == 1 and "unreadable image (1, stops training)" in capsys.readouterr().out
 
 
+def test_a_page_never_takes_the_place_of_an_image(folder, tmp_path, capsys):
+    image = next(folder.rglob("*.png"))
+    before = image.read_bytes()
+    for other in (image, tmp_path / "report", tmp_path / "r.png.txt"):
+        assert command.main([str(folder), "--html", str(other)]) == 2
+        out, error = capsys.readouterr()
+        assert f"{other.name} can't be the page: its name must end in .html; give --html {other.stem}.html" in error and not out
+    assert image.read_bytes() == before and not (tmp_path / "report").exists()
+    (tmp_path / "R.HTM").write_text("old", encoding="utf-8")
+    assert command.main([str(folder), "--html", str(tmp_path / "R.HTM")]) == 0
+    assert (tmp_path / "R.HTM").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+
+
 def test_edge_no_folder_and_no_place_to_write_are_one_sentence(folder, tmp_path, capsys):
     assert command.main([str(tmp_path / "nowhere")]) == 2
     assert "nowhere is neither a folder nor an .npz file; give CLASS/image.png" in capsys.readouterr().err

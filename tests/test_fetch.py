@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from medkit import _command
 from medkit._check import MedkitInputError
 from medkit.fetch import cache, catalogue, command, download, lock, unpack
 
@@ -494,7 +495,13 @@ def test_the_command_lists_fetches_and_says_what_is_next(server, tmp_path, monke
     assert command.main(["TINY", "--to", str(tmp_path)]) == 0
     done = capsys.readouterr()
     assert hashlib.sha256(WHOLE).hexdigest() in done.out and "no sum is published" in done.out and "CC0" in done.err
-    assert f"next: python3 -m medkit prepare us {tmp_path / 'tiny' / 'set'}" in done.out
+    then = _command.call(f"prepare us {_command.quoted(tmp_path / 'tiny' / 'set')}")
+    assert f"next: {then} --out {_command.quoted(tmp_path / 'prepared')}\n" in done.out
+    (tmp_path / "data").mkdir()
+    monkeypatch.setenv("MEDKIT_DATA", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path.parent)
+    assert command.main(["tiny", "--to", tmp_path.name]) == 0
+    assert f"next: {then}\n" in capsys.readouterr().out, "prepare knows where to, and the path is a whole one"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from fake_project import HERE, FakeProject
 
 from medkit import __main__ as launcher
@@ -166,6 +168,60 @@ def test_reproduce_gets_its_arguments_and_passes_its_exit_code_on(kit):
     done = kit.start("reproduce", "--data", "mri", "--help")
     assert done.returncode == 7 and "reproduce got ['--data', 'mri', '--help']" in done.stdout
     assert str(kit.root / ".venv") in done.stdout
+
+
+@pytest.fixture
+def elsewhere(kit, tmp_path):
+    """A folder of the user's, from which the kit is called; it holds files of the kit's own names."""
+    for name in ("tests/test_mine.py", "mine.ipynb", "gaussian", "medkit.txt"):
+        (tmp_path / "mine" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "mine" / name).touch()
+    (kit.root / "tests" / "test_denoise.py").touch()
+    kit.here = tmp_path / "mine"
+    yield kit.here
+    kit.here = kit.root
+
+
+def test_a_command_works_in_the_folder_that_it_is_called_from(kit, elsewhere):
+    done = kit.start("reproduce", "--data", ".", MEDKIT_DATA="data")
+    assert done.returncode == 7 and "reproduce got ['--data', '.']" in done.stdout, done.stderr
+    got = json.loads(done.stdout.splitlines()[-1])
+    assert os.path.realpath(got["folder"]) == os.path.realpath(elsewhere)
+    assert os.path.realpath(got["data"]) == os.path.realpath(elsewhere / "data")
+    assert got["path"][0] == str(kit.root) and not {"", str(elsewhere)} & set(got["path"]), "nothing is imported from there"
+
+
+def test_doctor_sees_the_same_from_any_folder(kit, elsewhere):
+    from_there = kit.start("doctor", MEDKIT_DATA="tests").stdout
+    assert f"MEDKIT_DATA      {os.path.realpath(elsewhere / 'tests')}" in from_there
+    kit.here = kit.root
+    rows = [text.splitlines()[1:] for text in (from_there, kit.start("doctor").stdout)]
+    assert rows[0][0] == rows[1][0], "the same environment"
+
+
+def test_lab_and_tests_stay_in_the_kit_s_folder_and_take_paths_from_the_caller_s(kit, elsewhere):
+    got = shown(kit.start("lab", "mine.ipynb"))
+    assert got["folder"] == str(kit.root) and got["arguments"][-1] == str(elsewhere / "mine.ipynb")
+    given = ["tests/test_mine.py::test_a", "tests/test_denoise.py", "--ignore=tests/test_mine.py", "-k", "gaussian"]
+    got = shown(kit.start("test", *given))
+    mine = str(elsewhere / "tests" / "test_mine.py")
+    assert got["folder"] == str(kit.root)
+    assert got["arguments"][3:] == [f"{mine}::test_a", "tests/test_denoise.py", f"--ignore={mine}", "-k", "gaussian"]
+    kit.here = kit.root
+    assert shown(kit.start("test", "tests/test_denoise.py"))["arguments"][3:] == ["tests/test_denoise.py"]
+
+
+def test_check_in_the_environment_reads_and_writes_beside_the_caller(tmp_path):
+    """The very command that `python3 -m medkit check` hands over to."""
+    for number, name in enumerate(("well", "ill")):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        pixels = np.random.default_rng(number).integers(0, 256, (16, 16), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "set" / name / "a.png")
+    (tmp_path / "statistics.py").write_text("raise SystemExit('imported from the caller')", encoding="utf-8")
+    command = launcher.inside(sys.executable, "experiment_here", ["check", "set", "--html", "page.html"])
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode in (0, 1) and "2 of 2 files could be read" in done.stdout, done.stderr
+    assert (tmp_path / "page.html").is_file()
 
 
 def test_ci_run_sets_the_data_and_ends_with_the_exit_code(tmp_path):

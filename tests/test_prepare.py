@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import shlex
 import shutil
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from medkit import fetch
 from medkit._check import MedkitInputError
 from medkit.data import public
 from medkit.data.archive import read_arrays
@@ -280,13 +283,40 @@ def test_ct_refuses_a_table_that_is_none(tmp_path):
 # ── the command
 
 
+def test_each_step_says_the_next_one_and_that_works_as_it_stands(tmp_path, monkeypatch, capsys):
+    """From a download that is there to the images of `--data ct`, with what is printed and nothing else."""
+    monkeypatch.delenv("MEDKIT_DATA", raising=False)
+    here = tmp_path / "my sets"
+    here.mkdir()
+    ct_jpegs(tmp_path / "in" / "set")
+    shutil.make_archive(str(here / fetch.catalogue.CT_ICH).removesuffix(".zip"), "zip", tmp_path / "in")
+    assert fetch.command.main(["ct-ich", "--to", str(here)]) == 0
+    words = following(capsys.readouterr().out)
+    assert words[1:4] == ["-m", "medkit", "prepare"] and command.main(words[4:]) == 0
+    last = following(capsys.readouterr().out)
+    if os.name != "nt":
+        assert last == [f"MEDKIT_DATA={here / 'prepared'}", "python3", "-m", "medkit", "reproduce", "--data", "ct"]
+    assert len(public.head_ct(here / "prepared", size=32).test.image) > 0
+
+
+def following(printed: str) -> list[str]:
+    """Return the words of the first command that is said to come next."""
+    line = next(line for line in printed.splitlines() if line.startswith("next: "))
+    return [word.strip('"') for word in shlex.split(line.removeprefix("next: "), posix=os.name != "nt")]
+
+
 def test_the_command_writes_what_the_loader_reads_and_nothing_over_it(tmp_path, monkeypatch, capsys):
     monkeypatch.delenv("MEDKIT_DATA", raising=False)
     folder = str(brisc_folder(tmp_path / "in"))
     assert command.main(["mri", folder]) == 2 and "give --out FOLDER" in capsys.readouterr().err
     assert command.main(["mri", folder, "--anew", "--out", str(tmp_path / "out")]) == 0
     out = capsys.readouterr().out
-    assert "as it is split: train" in out and "reproduce --data mri" in out
+    assert "as it is split: train" in out and "reproduce --data mri" in out and f"MEDKIT_DATA={tmp_path / 'out'}" in out.replace("'", "")
+    (tmp_path / "data").mkdir()
+    monkeypatch.setenv("MEDKIT_DATA", str(tmp_path / "data"))
+    assert command.main(["mri", folder, "--anew"]) == 0
+    assert capsys.readouterr().out.endswith("-m medkit reproduce --data mri\n") and (tmp_path / "data" / brisc.FILE).is_file()
+    monkeypatch.delenv("MEDKIT_DATA")
     assert command.main(["mri", folder, "--anew", "--out", str(tmp_path / "out")]) == 2
     assert "mri_brisc128.npz is there already" in capsys.readouterr().err
     assert command.main(["us", folder, "--out", str(tmp_path / "out")]) == 2

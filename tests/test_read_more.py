@@ -81,7 +81,10 @@ def test_hand_what_png_says_beside_its_numbers_changes_none(tmp_path):
     (np.array([[0, -0.5]], np.float32), 1, [0, -0.5]),
     (np.array([[0, -5]], np.int8), 1, "8 bits a pixel in a way that is seldom used"),
     (np.array([[0, 0.5]], np.float32), 0, "32 bits a pixel in a way that is seldom used"),
-    (np.array([[0, 0.5]], np.float64), 1, "can't be read as an image"),
+    (np.array([[0, 0.5]], np.float64), 1, "is a TIFF picture of 64-bit floats; save it with 32 bits"),
+    (np.array([[0, 0.5]], np.float16), 1, "is a TIFF picture of 16-bit floats; save it with 32 bits"),
+    (np.array([[0, 5]], np.uint64), 1, "is a TIFF picture of 64-bit whole numbers; save it with 32 bits"),
+    (np.array([[0, 5]], np.int64), 1, "is a TIFF picture of 64-bit signed numbers; save it with 32 bits"),
 ])  # fmt: skip
 def test_hand_tiff_of_every_kind_gives_its_numbers_or_says_no(tmp_path, values, photometric, wanted):
     path = tiff(tmp_path / "a.tif", values, photometric)
@@ -94,6 +97,22 @@ def test_hand_tiff_of_every_kind_gives_its_numbers_or_says_no(tmp_path, values, 
 
 def test_hand_big_tiff_is_tiff(tmp_path):
     assert row(tiff(tmp_path / "a.tif", np.array([[1, 2, 300]], np.uint16), big=True)) == [1, 2, 300]
+
+
+def test_edge_an_unknown_tiff_is_called_by_its_numbers_in_either_layout_and_byte_order(tmp_path):
+    said = "^a.tif is a TIFF picture of 64-bit floats; save it with 32 bits$"
+    with pytest.raises(MedkitInputError, match=said):
+        read(tiff(tmp_path / "a.tif", np.zeros((2, 2)), big=True))
+    entries = [(256, 1), (257, 1), (258, 64), (259, 1), (262, 1), (273, 8), (277, 1), (278, 1), (279, 8), (339, 3)]
+    tags = struct.pack(">H", len(entries)) + b"".join(struct.pack(">HHIHH", tag, 3, 1, value, 0) for tag, value in entries)
+    whole = b"MM\0*" + struct.pack(">Id", 16, 0.5) + tags + bytes(4)
+    (tmp_path / "a.tif").write_bytes(whole)
+    with pytest.raises(MedkitInputError, match=said):
+        read(tmp_path / "a.tif")
+    for rest in (whole[:30], b"II*\0" + b"\xff" * 40, b"II+\0" + b"\xff" * 40):
+        (tmp_path / "a.tif").write_bytes(rest)
+        with pytest.raises(MedkitInputError, match="^a.tif can't be read as an image"):
+            read(tmp_path / "a.tif")
 
 
 TURNS = {1: "123456", 2: "321654", 3: "654321", 4: "456123", 5: "142536", 6: "415263", 7: "635241", 8: "362514"}

@@ -28,11 +28,11 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     asks += f" (default: all, but for {', '.join(ASKED_FOR)})"
     parser.add_argument("--study", nargs="+", default=[ALL], choices=(*studies, ALL), help=asks)
     which = f"{known}, or folders CLASS/image.png (default: {usual})"
-    parser.add_argument("--data", nargs="+", metavar="SET", help=which)
+    parser.add_argument("--data", type=_command.data, nargs="+", metavar="SET", help=which)
     parser.add_argument("--preset", default="quick", choices=PRESETS, help=sizes)
     parser.add_argument("--seeds", nargs="+", type=int, help="of weights, order, labels (default: 0 1 ..., by preset)")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is one")
-    parser.add_argument("--out", type=Path, help="folder for ablation-STUDY-SET/ (default: results/local)")
+    parser.add_argument("--out", type=_command.path, help="folder for ablation-STUDY-SET/ (default: results/local)")
     return parser.parse_args(arguments)
 
 

@@ -29,7 +29,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--size", type=int, default=48, help="pixels along each side, a multiple of 8 (default: 48)")
     parser.add_argument("--methods", nargs="+", default=list(run.METHODS), choices=run.METHODS, help="these alone")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="of weights and order (default: 0 1 2)")
-    parser.add_argument("--out", type=Path, help="folder of the records (default: results/local/anomaly-SET)")
+    parser.add_argument("--out", type=_command.path, help="folder of the records (default: results/local/anomaly-SET)")
     chosen = parser.parse_args(arguments)
     if chosen.size < 32 or chosen.size % 8:
         parser.error(f"--size must be a multiple of 8, at least 32, got {chosen.size}; 48 is one")

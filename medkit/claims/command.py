@@ -6,9 +6,8 @@ import argparse
 import os
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 
-from medkit import paper
+from medkit import _command, paper
 from medkit._check import MedkitInputError
 from medkit.claims.reading import RESULTS, read_records, read_systems
 from medkit.claims.rules import RULES
@@ -44,7 +43,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     """Read the command line."""
     said = "Print a verdict for every claim of the paper, with its test, its reason and the records it rests on."
     parser = argparse.ArgumentParser(prog="python3 -m medkit claims", description=said)
-    folders = {"type": Path, "default": [RESULTS], "metavar": "FOLDER"}
+    folders = {"type": _command.path, "default": [RESULTS], "metavar": "FOLDER"}
     parser.add_argument("--results", nargs="+", **folders, help="folders of records (default: results)")
     parser.add_argument("--claim", nargs="+", choices=RULES, default=list(RULES), metavar="K1", help="these alone")
     return parser.parse_args(arguments)

@@ -22,14 +22,14 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python3 -m medkit deploy", description=said)
     known = ", ".join((*sets.PHANTOMS, *sets.REAL))
     sizes = "; ".join(f"{name}: {preset.says}" for name, preset in PRESETS.items())
-    parser.add_argument("--data", default="phantom", metavar="SET", help=f"{known}, or a folder CLASS/image.png")
+    parser.add_argument("--data", type=_command.data, default="phantom", metavar="SET", help=f"{known}, or a folder CLASS/image.png")
     parser.add_argument("--preset", default="quick", choices=PRESETS, help=sizes)
     parser.add_argument("--size", type=int, help="pixels along each side (default: the preset's)")
     parser.add_argument("--models", nargs="+", default=list(run.MODELS), choices=run.MODELS, help="these alone")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="of weights and order (default: 0)")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="for the training (default: cuda where there is one)")
     parser.add_argument("--clock-again", action="store_true", help="take the times of finished records anew, and nothing else")
-    parser.add_argument("--out", type=Path, help="folder of the records (default: results/local/deploy-SET)")
+    parser.add_argument("--out", type=_command.path, help="folder of the records (default: results/local/deploy-SET)")
     return parser.parse_args(arguments)
 
 

@@ -59,7 +59,7 @@ def of_model(kind: str, classes: int, channels: int, size: int, **options: int) 
 
 
 def _child(arguments: list[str]) -> dict:
-    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([sys.executable, "-P", *arguments], capture_output=True, text=True, timeout=300)
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise MedkitInputError("the process", f"failed ({reason})", "see whether onnxruntime is installed")

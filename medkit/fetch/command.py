@@ -17,6 +17,7 @@ from medkit.fetch.lock import alone
 from medkit.fetch.unpack import unpack
 
 ARCHIVES = (".zip", ".tar")
+PREPARED = "prepared"  # beside the sets: what `prepare` makes of them
 
 
 def fetch(
@@ -56,7 +57,7 @@ def main(arguments: list[str]) -> int:
     said = "Fetch a public set of images from its own address, check it, unpack it. Without SET: list them."
     parser = argparse.ArgumentParser(prog="python3 -m medkit fetch", description=said)
     parser.add_argument("set", nargs="?", metavar="SET", help="its name in the list")
-    parser.add_argument("--to", type=Path, help="folder (default: the user's cache folder)")
+    parser.add_argument("--to", type=_command.path, help="folder (default: the user's cache folder)")
     chosen = parser.parse_args(arguments)
     if chosen.set is None:
         print(listed())
@@ -65,7 +66,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _run(chosen: argparse.Namespace) -> None:
-    one, folder = named(chosen.set), chosen.to or cache.folder()
+    one, folder = named(chosen.set), (chosen.to or cache.folder()).absolute()
     _command.say(f"{one.title}; licence: {one.licence}; {one.page}")
     path, result = fetch(one, folder)
     known = f"its published {one.sum.split(':')[0]} agrees" if one.sum else "no sum is published to compare it with"
@@ -73,14 +74,17 @@ def _run(chosen: argparse.Namespace) -> None:
     if result != path:
         print(f"unpacked: {result}")
     if one.then:
-        print(f"next: python3 -m medkit {one.then.format(path=_quoted(_inner(result)))}")
+        print(f"next: {_command.call(_next(one, result, folder))}")
+
+
+def _next(one: PublicSet, result: Path, folder: Path) -> str:
+    """Return the arguments of the command that comes next; what it prepares needs a folder where MEDKIT_DATA names none."""
+    found = one.then.format(path=_command.quoted(_inner(result)))
+    wants_folder = found.startswith("prepare ") and data_root() is None
+    return f"{found} --out {_command.quoted(folder / PREPARED)}" if wants_folder else found
 
 
 def _inner(path: Path) -> Path:
     """Return the only folder in a folder, where there is nothing else in it: archives often hold one."""
     inside = list(path.iterdir()) if path.is_dir() else []
     return inside[0] if len(inside) == 1 and inside[0].is_dir() else path
-
-
-def _quoted(path: Path) -> str:
-    return f'"{path}"' if " " in str(path) else str(path)

@@ -24,7 +24,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--preset", default="class", choices=PRESETS, help=f"{sizes} (default: class)")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help=seeds)
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is one")
-    parser.add_argument("--out", type=Path, help="the folder of records (default: under results/local)")
+    parser.add_argument("--out", type=_command.path, help="the folder of records (default: under results/local)")
     chosen = parser.parse_args(arguments)
     chosen.seeds = list(dict.fromkeys(chosen.seeds))  # one named twice is one
     return chosen

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from tqdm.auto import tqdm
 
@@ -23,8 +22,8 @@ def main(arguments: list[str]) -> int:
     said = "Turn a published download into the files that --data mri, ct or us reads."
     parser = argparse.ArgumentParser(prog="python3 -m medkit prepare", description=said)
     parser.add_argument("set", choices=SETS, help="; ".join(f"{name}: {module.TITLE}" for name, (module, _) in SETS.items()))
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="what the download was unpacked into")
-    parser.add_argument("--out", type=Path, help="folder (default: the one that MEDKIT_DATA names)")
+    parser.add_argument("folder", type=_command.path, metavar="FOLDER", help="what the download was unpacked into")
+    parser.add_argument("--out", type=_command.path, help="folder (default: the one that MEDKIT_DATA names)")
     anew = "take all images, search twins and deal folds anew, instead of as in the course's tables"
     parser.add_argument("--anew", action="store_true", help=anew)
     chosen = parser.parse_args(arguments)
@@ -42,4 +41,6 @@ def _run(chosen: argparse.Namespace) -> None:
     split = load(out, size=32)  # what has been written can be read
     sides = ", ".join(f"{side} {len(getattr(split, side))}" for side in ("train", "val", "test"))
     print("\n".join([str(path), f"  sha256 {sum_of(path)}", *(f"  {note}" for note in made.notes), f"  as it is split: {sides}"]))
-    print(f"next, with MEDKIT_DATA={out}: python3 -m medkit reproduce --data {chosen.set}")
+    then = f"reproduce --data {chosen.set}"
+    for line in _command.call_with_data(out.absolute(), then) if chosen.out else [_command.call(then)]:
+        print(f"next: {line}")

@@ -27,14 +27,14 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python3 -m medkit shift", description=said)
     sizes = "; ".join(f"{name}: {preset.says}" for name, preset in PRESETS.items())
     which = "two or more, or phantom for its three modalities: mri, us, lung, ct, or folders CLASS/image.png (default: phantom)"
-    parser.add_argument("--data", nargs="+", default=[PHANTOM], metavar="SET", help=which)
+    parser.add_argument("--data", type=_command.data, nargs="+", default=[PHANTOM], metavar="SET", help=which)
     parser.add_argument("--preset", default="quick", choices=PRESETS, help=sizes)
     parser.add_argument("--size", type=int, help="pixels along each side (default: the preset's)")
     parser.add_argument("--limit", type=int, help="training images at most of each set (default: the preset's)")
     parser.add_argument("--models", nargs="+", default=["CNN", "hybrid"], choices=experiment.MODELS, help="these alone")
     parser.add_argument("--seeds", nargs="+", type=int, default=list(SEEDS), help="of weights and order (default: 0 1 2)")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is one")
-    parser.add_argument("--out", type=Path, help="folder of the records (default: results/local/shift-SETS)")
+    parser.add_argument("--out", type=_command.path, help="folder of the records (default: results/local/shift-SETS)")
     return parser.parse_args(arguments)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from pathlib import Path
 
 from medkit import _command, markup, record, reproduce, sets
 from medkit._files import write_whole
@@ -20,12 +19,12 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     said = "Does it help to add images by a GAN, or real ones in another style, and at which number of labels?"
     parser = argparse.ArgumentParser(prog="python3 -m medkit synthesise", description=said)
     known = ", ".join((*sets.PHANTOMS, *sets.REAL))
-    parser.add_argument("--data", default="phantom", metavar="SET", help=f"one with masks, of {known}, or a folder")
+    parser.add_argument("--data", type=_command.data, default="phantom", metavar="SET", help=f"one with masks, of {known}, or a folder")
     sizes = "; ".join(f"{name}: {preset.settings.epochs} epochs" for name, preset in PRESETS.items())
     parser.add_argument("--preset", default="quick", choices=PRESETS, help=f"at {SIDE} pixels; {sizes}")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="of weights, order, labels, made images")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where there is one")
-    parser.add_argument("--out", type=Path, help="folder for synthesis-SET/ (default: results/local)")
+    parser.add_argument("--out", type=_command.path, help="folder for synthesis-SET/ (default: results/local)")
     return parser.parse_args(arguments)
 
 

@@ -33,26 +33,26 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     which = "by number, word or name, such as 01 normalise (default: all)"
 
     part = parts.add_parser("hand-out", help="write unsolved copies for students, each with numbers of its own")
-    part.add_argument("dest", type=Path, help="folder to write into; nothing in it is written over")
+    part.add_argument("dest", type=_command.path, help="folder to write into; nothing in it is written over")
     part.add_argument("--notebooks", nargs="+", metavar="NB", help=which)
-    part.add_argument("--students", type=Path, metavar="FILE", help="names, one a line: a folder for each student")
+    part.add_argument("--students", type=_command.path, metavar="FILE", help="names, one a line: a folder for each student")
     part.add_argument("--seed", type=whole, help="of the numbers in exercises that can vary (default: 0)")
 
     part = parts.add_parser("solve", help="write the notebooks with solutions filled in, run, with their outputs")
-    part.add_argument("dest", type=Path, help="folder to write into; nothing in it is written over")
+    part.add_argument("dest", type=_command.path, help="folder to write into; nothing in it is written over")
     part.add_argument("--notebooks", nargs="+", metavar="NB", help=which)
 
     part = parts.add_parser("grade", help="grade a folder of returned notebooks", epilog=NO_SANDBOX)
     said = "NAME_01_denoise.ipynb, NAME/01_denoise.ipynb, or as nbgrader, Moodle and Canvas pack them; links are left"
-    part.add_argument("folder", type=Path, help=said)
-    part.add_argument("--out", type=Path, required=True, help="folder for points.csv, class.html and students/")
+    part.add_argument("folder", type=_command.path, help=said)
+    part.add_argument("--out", type=_command.path, required=True, help="folder for points.csv, class.html and students/")
     part.add_argument("--seconds", type=positive, default=5.0, help="for one exercise, by the clock (default: 5)")
     part.add_argument("--memory", type=positive, default=1000.0, metavar="MB", help=f"{MEMORY} (default: 1000)")
     part.add_argument("--jobs", type=whole, help="answers that run at a time (default: one a processor, 4 at most)")
     part.add_argument("--seed", type=whole, help="that of hand-out: names whoever changed the number of their copy")
 
     part = parts.add_parser("site", help="write the solved course as web pages that need no network")
-    part.add_argument("dest", type=Path, help="folder to write into; pages of before are written over")
+    part.add_argument("dest", type=_command.path, help="folder to write into; pages of before are written over")
     part.add_argument("--notebooks", nargs="+", metavar="NB", help=which)
     return parser.parse_args(arguments)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import struct
 import warnings
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from medkit._check import MedkitInputError
 from medkit.data.read.scan import Scan, check_budget, checked, door
@@ -14,6 +16,9 @@ from medkit.data.read.whole import check_jpeg, check_png, check_tiff
 
 LUMINANCE = np.array((0.299, 0.587, 0.114), dtype=np.float32)  # ITU-R BT.601, red green blue
 KINDS = {"PNG": "PNG", "JPEG": "JPEG", "TIFF": "TIFF", "BMP": "BMP", "MPO": "JPEG"}
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP")  # what is looked for; JPEG opens MPO
+KNOWN = {1: (1, 2, 4, 8, 16, 32), 2: (8, 16, 32), 3: (32,)}  # TIFF's kinds of numbers, and the bits that Pillow knows of each
+CALLED = {1: "whole numbers", 2: "signed numbers", 3: "floats", 5: "complex numbers", 6: "complex numbers"}
 DEEP = ("I;16", "I;16B", "I;16L", "I;16N", "I")  # 16 and 32 bits, which must not pass through 8
 ORIENTATION = 0x0112  # the tag of EXIF and TIFF
 TURNED = "A picture was turned as its tag says: look whether its mask was drawn on the turned one."
@@ -36,14 +41,53 @@ def read_picture(path: Path) -> Scan:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error", Image.DecompressionBombWarning)
-                with path.open("rb") as file, Image.open(file, formats=list(KINDS)) as picture:
+                with path.open("rb") as file, Image.open(file, formats=FORMATS) as picture:
                     picture.verify()  # PNG: its sums; nothing is unpacked
                 # a file, no path: else Pillow maps TIFF into memory, and scrambles what its tag turns by 90°
-                with path.open("rb") as file, Image.open(file, formats=list(KINDS)) as picture:
+                with path.open("rb") as file, Image.open(file, formats=FORMATS) as picture:
                     pixels, notes = _pixels(path, picture)
                     return checked(path, Scan(pixels[None], notes=notes))
         except (Image.DecompressionBombWarning, Image.DecompressionBombError):
             raise MedkitInputError(path, "has too many pixels to be opened safely", "make it smaller") from None
+        except UnidentifiedImageError:
+            _refuse_numbers(path)
+            raise
+
+
+def _refuse_numbers(path: Path) -> None:
+    """Say which numbers a TIFF picture of one number a pixel holds, if they are what Pillow does not know."""
+    try:
+        with path.open("rb") as file:
+            tags = _first_tags(file)
+    except struct.error:  # it ends early, and nothing can be said of it
+        return
+    bits, kind = tags.get(258, 1), tags.get(339, 1)
+    if kind in CALLED and bits not in KNOWN.get(kind, ()):
+        wanted = 32 if kind > 2 or bits > 32 else 16
+        raise MedkitInputError(path, f"is a TIFF picture of {bits}-bit {CALLED[kind]}", f"save it with {wanted} bits")
+
+
+def _first_tags(file: BinaryIO) -> dict[int, int]:
+    """Return the tags of a TIFF file's first picture that are one whole number each; {} for other files and of colours."""
+
+    def number(kind: str) -> int:
+        return struct.unpack(order + kind, file.read(struct.calcsize(order + kind)))[0]
+
+    order = {b"II": "<", b"MM": ">"}.get(file.read(2))
+    version = number("H") if order else 0
+    if version not in (42, 43):
+        return {}
+    entry, whole = (20, "Q") if version == 43 else (12, "I")  # BigTIFF, TIFF
+    file.seek(8 if version == 43 else 4)
+    begin, tags = number(whole), {}
+    file.seek(begin)
+    begin = begin + 8 if version == 43 else begin + 2
+    for k in range(min(number("Q" if version == 43 else "H"), 2**16)):
+        file.seek(begin + k * entry)
+        tag, kind, count = number("H"), number("H"), number(whole)
+        if count == 1 and kind in (3, 4):  # of 16 and 32 bits
+            tags[tag] = number("H" if kind == 3 else "I")
+    return tags
 
 
 def _check_whole(path: Path, picture: Image.Image) -> None:
