@@ -78,6 +78,11 @@ def test_edge_empty_mask_rightly_left_empty_costs_nothing():
     assert soft_dice_loss(torch.full((2, 1, 4, 4), 40.0), empty).item() > 0.9
 
 
+def test_edge_of_one_class_a_label_that_does_not_count_may_be_none():
+    pred = torch.zeros(3, 1)
+    assert label_loss(pred, torch.tensor([0, 7, -1]), torch.tensor([True, False, False])) == 0
+
+
 def test_edge_no_masks_no_scored_images():
     label_pred, mask_pred, label, mask = batch()
     label_pred.requires_grad_(), mask_pred.requires_grad_()

@@ -209,4 +209,4 @@ def test_the_whole_course_becomes_a_site(tmp_path, monkeypatch):
         assert "<script" not in text and "<code>\\" not in text
         assert not set(re.findall(r'\shref="([\w.-]+)"', text)) - names
         if path.name != "index.html" and not path.name.startswith("00"):
-            assert text.count("<figure") >= 4
+            assert text.count("<figure") >= 3
