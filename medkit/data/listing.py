@@ -51,7 +51,8 @@ class Listing:
 
     title, source, modality: as of an `ImageSet`. by_mask: a slice's class is whether its mask is empty.
     labels: what masks may hold; None: anything. passed_over: files that no one reads, by what they end in.
-    called: what messages and tables call a folder whose own name may be a patient's.
+    called: what messages and tables call a folder whose own name may be a patient's. notes: of the set.
+    inside: it lies alone in the folder that the reader named, and may be the only class there.
     """
 
     root: Path
@@ -66,6 +67,8 @@ class Listing:
     faults: list[Fault] = dataclasses.field(default_factory=list)
     passed_over: Counter = dataclasses.field(default_factory=Counter)
     called: dict[Path, str] = dataclasses.field(default_factory=dict)
+    notes: list[str] = dataclasses.field(default_factory=list)
+    inside: bool = False
 
     def name(self, path: Path) -> str:
         """Return a file's path below the root; folders above it, and those of patients, are not named."""
@@ -86,7 +89,10 @@ class Listing:
         if any(fault.kind == "folders of patients" for fault in self.faults):
             return
         what = f"holds a folder for each patient, {len(self.classes)} in all, and none for classes"
-        self.fault("folders of patients", self.root, what, "make CLASS/PATIENT/image.png")
+        fix = "make CLASS/PATIENT/image.png"
+        if self.inside:
+            fix += f"; if {self.root.name} is a class, it is the only one: put the folder of another class beside it"
+        self.fault("folders of patients", self.root, what, fix)
 
     def refuse_faults(self) -> None:
         """Raise the first fault that stops training.

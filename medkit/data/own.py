@@ -92,7 +92,7 @@ def list_own(path: str | Path, names: bool = False) -> Listing:
     inner = root if (root / LIST).is_file() else unwrapped(root)
     if (inner / LIST).is_file():
         return list_task(inner)
-    found = list_tree(inner, names)
+    found = list_tree(inner, names, inner != root)
     found.title = f"folder {root.name}"  # as the reader calls it, whatever lies around the images
     return found
 
@@ -107,6 +107,7 @@ def _load(found: Listing, size: int, progress: Callable | None) -> tuple[ImageSe
     """Return the images of a listing, and the side of each."""
     found.refuse_faults()
     data, owner = stack(found, size, progress)
+    data = dataclasses.replace(data, notes=(*data.notes, *found.notes))
     if found.by_mask:
         data = dataclasses.replace(data, label=data.mask.flatten(1).any(1).long())
     elif data.unit == "patient" and one_patient_a_class(data.label.tolist(), data.group.tolist()):

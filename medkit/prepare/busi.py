@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from medkit._check import MedkitInputError
-from medkit.data.folder import MASK_NAME, is_image_name, stem_of
+from medkit.data.words import MASK_NAME, is_image_name, stem_of
 from medkit.data.public import BREAST
 from medkit.data.twins import joined_by
 from medkit.prepare import chosen, twins

@@ -21,7 +21,7 @@ from PIL import Image
 from medkit import lesson
 from medkit._check import MedkitInputError
 from medkit.data.container import ImageSet
-from medkit.data.folder import is_image
+from medkit.data.words import is_image
 from medkit.data.phantom import phantom
 from medkit.data.read import kind_of
 from medkit.data.read.dicom import silent
