@@ -5,6 +5,7 @@
 | same bytes, near twin, augmented copy | two files that hold one picture; with two classes or sides, it says so |
 | empty mask, mask of everything | of a file's pixels none, or more than `ALL` |
 | constant image, two values alone | an image that shows nothing, or is a mask |
+| perhaps a mask | two values alone, and a name as of an image beside it, or of one in another class |
 | clipped | more than `CLIPPED` of the pixels have the highest value |
 | 8 bits in 16, another scale | grey values of a `SCALE`th or `SCALE` times of what is usual here |
 | odd size, colour | unlike most other files |
@@ -30,6 +31,7 @@ from medkit.data.likeness import alike_from
 from medkit.data.listing import Fault, Listing
 from medkit.data.medmnist import SIDES
 from medkit.data.own import NOTHING_TO_LEARN, last_side, one_patient_a_class
+from medkit.data.perhaps import perhaps_masks
 from medkit.data.read import HU
 from medkit.data.read.dicom import BURNED_IN
 from medkit.data.twins import find_twins
@@ -40,6 +42,7 @@ SCALE = 16
 ODD = 3  # times as high or wide as usual, or a third of it
 LEAK = "a leak from "
 ONE_CALLED = ", and one is called"
+TWO = "two values alone"
 UNEVEN = 10  # times as many images in one class as in another
 
 
@@ -52,7 +55,9 @@ def judge(found: Listing, looks: list[Look], groups: list[int], known: bool, ali
     """
     if not looks:
         return []
-    faults = _folded([fault for look in looks for fault in _alone(look)], len(looks), found)
+    faults, perhaps = perhaps_masks(found, [look.item for look in looks], [look.values for look in looks], [look.size for look in looks])
+    alone = [fault for look in looks for fault in _alone(look) if fault.kind != TWO or look.item.name not in perhaps]
+    faults += _folded(alone, len(looks), found)
     for rule in (_masks, _units, _modalities, _scales, _sizes, _colours):
         faults += rule(found, looks)
     return [*faults, *_twins(found, looks, groups, alike), *_classes(found, looks, groups, known)]
@@ -69,7 +74,7 @@ def _alone(look: Look) -> list[Fault]:
     if look.values == 1:
         found.append(fault("constant image", f"has one grey value alone, {look.low:g}", "take it out, or export it again"))
     elif look.values == 2:
-        found.append(fault("two values alone", f"holds {look.low:g} and {look.high:g} alone, as a mask does", "look at it; name a mask IMAGE_mask"))
+        found.append(fault(TWO, f"holds {look.low:g} and {look.high:g} alone, as a mask does", "look at it; name a mask IMAGE_mask"))
     elif look.at_top > CLIPPED:
         found.append(fault("clipped", f"has {look.at_top:.0%} of its pixels at its highest value, {look.high:g}", "export it with a wider window"))
     if look.deep and look.values > 1 and look.high <= 255:
