@@ -11,7 +11,7 @@ from test_own import label, nifti, volume
 
 from medkit._check import MedkitInputError
 from medkit.check import check_images
-from medkit.data import places, words
+from medkit.data import places
 from medkit.data.leaks import find_leaks
 from medkit.data.own import list_own, own_images, own_split
 
@@ -291,8 +291,3 @@ def test_edge_two_files_of_one_name_may_be_an_image_and_its_mask(tmp_path):
     Image.fromarray(np.asarray(disc())).save(tmp_path / "0.png")
     (fault,) = [fault for fault in list_own(tmp_path).faults]
     assert fault.fix == "rename one of them; if one is the other's mask, call it 0_mask.png"
-
-
-def test_law_words_say_what_they_say():
-    assert words.bare("07") == "07" and words.bare("mask") == "mask" and not words.is_fold("benign 1") and words.is_fold("CV3")
-    assert words.side_of("contest") == "" and words.side_of("test_masks") == "" and words.role_of("unmasked") == ""

@@ -16,7 +16,7 @@ from medkit.check.judging import as_set, judge
 from medkit.data.listing import Fault, Listing
 from medkit.check.looking import Look, look_at, look_at_npz, patients_of
 from medkit.data.likeness import alike_from
-from medkit.data.own import list_own
+from medkit.data.own import list_own, one_patient_a_class
 from medkit.data.twins import bar
 from medkit.figure import short
 
@@ -71,6 +71,10 @@ def check_images(path: str | Path, progress: Callable | None = tqdm, names: bool
         found = list_own(path, names)
         looks = look_at(found, progress)
     groups, known = patients_of(looks)
+    if known and not names and not found.by_mask and one_patient_a_class([look.item.label for look in looks], groups):
+        found.number_classes()
+        by_path = {item.image: item for item in found.items}
+        looks = [look._replace(item=by_path[look.item.image]) for look in looks]
     alike = bar(as_set(found, looks, groups)) if looks else alike_from(found.modality)
     judged = judge(found, looks, groups, known, alike)
     faults = sorted([*found.faults, *judged], key=lambda fault: not fault.stops)

@@ -30,7 +30,7 @@ from medkit._check import MedkitInputError
 from medkit.data.listing import BY_MASK, Item, Listing, contents
 from medkit.data.places import FEW, Place, patient_levels, places_of, same_name
 from medkit.data.read import grey, read
-from medkit.data.words import KEPT, LIKE_A_MASK, MASK_ALONE, MASK_NAME, MASKS, SEGMENTED, SUFFIXES, bare, is_image, stem_of
+from medkit.data.words import KEPT, LIKE_A_MASK, MASK_ALONE, MASK_NAME, MASKS, SEGMENTED, SUFFIXES, UNREAD, bare, ending_of, is_image, stem_of
 
 MOST_LINKS = 100  # of one folder
 
@@ -75,12 +75,12 @@ def list_tree(root: Path, names: bool = False, inside: bool = False) -> Listing:
     read_in, others = [], []
     for path in _files_below(root, (), Counter()):
         (read_in if is_image(path) else others).append(path)
-    _pass_over(found, others)
     places = places_of(found, read_in)
     patients = bool(places) and all(place.kind is None and place.below for place in places)
     if not names:
         found.called = {place.path.parent: place.called for place in places if len(place.below) > 0}
     off = len(found.faults)
+    _pass_over(found, others)
     images, masks = _pair(found, places)
     images = _with_masks_on_their_side(found, images, masks)
     if patients and not any(masks.values()):
@@ -129,7 +129,13 @@ def _files_below(folder: Path, above: tuple[Path, ...], seen: Counter) -> Iterat
 
 
 def _pass_over(found: Listing, others: list[Path]) -> None:
-    found.passed_over.update(path.suffix.lower() or "no ending" for path in others if path.name.lower() not in KEPT)
+    """Count files that no one reads by what they end in, and tell once of each ending of images among them."""
+    some = [path for path in others if path.name.lower() not in KEPT]
+    found.passed_over.update(f".{ending}" if (ending := ending_of(path)) else "no ending" for path in some)
+    for ending in sorted({ending_of(path) for path in some} & UNREAD):
+        these = [path for path in some if ending_of(path) == ending]
+        what = "is passed over: medkit does not read its kind" if len(these) == 1 else f"is passed over, as {len(these)} files of its kind are: medkit does not read it"
+        found.fault("image not read", these[0], what, "save it as PNG, DICOM or NIfTI if it should count", False)
 
 
 # ---- images and their masks

@@ -6,6 +6,7 @@ Two read a listing: `own_images` stops at its first fault that stops training, `
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import NamedTuple
 
 from medkit._check import MedkitInputError
 
+SYSTEM = {"@eadir", "#recycle", "#snapshot", "$recycle.bin", "system volume information", "lost+found"}  # folders that no one made
 BY_MASK = ("nothing marked", "marked")  # classes of images that only their masks tell apart
 
 
@@ -94,6 +96,20 @@ class Listing:
             fix += f"; if {self.root.name} is a class, it is the only one: put the folder of another class beside it"
         self.fault("folders of patients", self.root, what, fix)
 
+    def number_classes(self) -> None:
+        """Call the classes by numbers, in items and faults too: their folders turned out to be patients'."""
+        number = {name: f"folder {k}" for k, name in enumerate(self.classes, 1)}
+
+        def numbered(name: str) -> str:
+            return "/".join(number.get(part, part) for part in name.split("/"))
+
+        self.classes = tuple(number.values())
+        self.items = [item._replace(name=numbered(item.name)) for item in self.items]
+        whole = re.compile("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in sorted(number, key=len, reverse=True)))
+        said = [whole.sub(lambda match: number[match[0]], fault.what) for fault in self.faults]
+        self.faults = [fault._replace(name=numbered(fault.name), what=what) for fault, what in zip(self.faults, said)]
+        self.called |= {item.image.parent: item.name.rpartition("/")[0] for item in self.items}
+
     def refuse_faults(self) -> None:
         """Raise the first fault that stops training.
 
@@ -106,7 +122,7 @@ class Listing:
 
 
 def contents(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Return the files and the folders in a folder, by name, without what is hidden (.name, __MACOSX).
+    """Return the files and the folders in a folder, by name, without what is hidden (.name, __MACOSX) or the system's.
 
     Raises:
         MedkitInputError: it may not be looked into.
@@ -116,4 +132,4 @@ def contents(folder: Path) -> tuple[list[Path], list[Path]]:
         folders = [one for one in inside if one.is_dir()]
     except OSError as error:
         raise MedkitInputError(folder, f"can't be opened ({type(error).__name__})", "look at its permissions") from None
-    return [one for one in inside if one not in folders], [one for one in folders if not one.name.startswith("__")]
+    return [one for one in inside if one not in folders], [one for one in folders if not one.name.startswith("__") and one.name.lower() not in SYSTEM]

@@ -18,6 +18,10 @@ NO_DICOM = frozenset((  # endings that say what a file is: nobody looks whether 
     "7z bak bin bz2 cfg conf css csv db doc docx gz h5 hdf5 htm html ini ipynb js json log m md npy npz odt pdf pkl ppt pptx "
     "ps1 pt pth py r rar rst rtf sh tar tex toml tsv txt xls xlsx xml yaml yml zip"
 ).split())  # fmt: skip
+UNREAD = frozenset((  # endings of images that medkit does not read
+    "avif dng eps gif hdr heic heif ico img j2k jfif jp2 jpe jpx jxl mgh mgz mha mhd ndpi npy nrrd nhdr pbm pcx pgm ppm psd svg svs tga webp"
+).split())  # fmt: skip
+NAMED_SO = re.compile(r"[a-z0-9]{1,5}", re.IGNORECASE)  # an ending; what is longer, or holds spaces, may be a part of a name
 
 MASK_NAME = re.compile(r"(?P<image>.+)_mask(_?\d+)?", re.IGNORECASE)
 LIKE_A_MASK = re.compile(  # one only beside its image
@@ -53,12 +57,26 @@ def is_image(path: Path) -> bool:
     """
     if is_image_name(path):
         return True
-    if path.name.startswith(".") or path.name.lower() in KEPT or path.suffix.lower().strip(".0123456789") not in ("", "ima"):
+    ending = path.suffix.lower().strip(".0123456789")
+    if path.name.startswith(".") or path.name.lower() in KEPT or {ending, ending_of(path)} & (NO_DICOM | UNREAD):
         return False
     try:
-        return kind_of(path) == "DICOM"
-    except MedkitInputError:
+        if kind_of(path) != "DICOM":
+            return False
+        with path.open("rb") as file:  # two bytes at the start are little to go by where an ending says something
+            return ending in ("", "ima") or file.read(132)[128:] == b"DICM"
+    except (MedkitInputError, OSError):
         return False
+
+
+def ending_of(path: Path) -> str:
+    """Return what a file's name ends in, as "gif"; "" where that is none, or may be a part of a name.
+
+    >>> ending_of(Path("a.GIF")), ending_of(Path("to Dr. Meier")), ending_of(Path("README"))
+    ('gif', '', '')
+    """
+    ending = path.suffix.lower().removeprefix(".")
+    return ending if NAMED_SO.fullmatch(ending) else ""
 
 
 def stem_of(path: Path) -> str:

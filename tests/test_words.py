@@ -1,0 +1,58 @@
+"""What names say: of files that are no images, of folders that no one made, and of patients, who are not named."""
+
+from __future__ import annotations
+
+import pytest
+from test_check import told
+from test_layouts import mask, picture, read, scan
+from test_places import fill
+
+from medkit.check import check_images
+from medkit.data import words
+from medkit.data.own import list_own
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+
+def test_law_words_say_what_they_say():
+    assert words.bare("07") == "07" and words.bare("mask") == "mask" and not words.is_fold("benign 1") and words.is_fold("CV3")
+    assert words.side_of("contest") == "" and words.side_of("test_masks") == "" and words.role_of("unmasked") == ""
+
+
+def test_edge_patients_told_by_dicom_alone_are_not_named(tmp_path):
+    name = "Mueller "
+    for k in range(4):
+        for number in range(2):
+            scan(tmp_path / f"{name}{'abcd'[k]}" / "series" / f"{number}.dcm", 10 * k + number, f"id {k}")
+    (tmp_path / f"{name}a" / "cut.png").write_bytes(b"cut")
+    mask(tmp_path / f"{name}b" / "lost_mask.png")
+    report = check_images(tmp_path, progress=None)
+    assert ("folders of patients", tmp_path.name) in told(report) and ("unreadable image", "folder 1/cut.png") in told(report)
+    assert "Mueller" not in str(report) + report._repr_html_() and "is a mask without its image in folder 2" in str(report)
+    assert f"{name}a" in str(check_images(tmp_path, progress=None, names=True))
+
+
+def test_edge_what_follows_a_dot_may_be_a_name(tmp_path):
+    fill(tmp_path, "{kind}", ("",))
+    for name in ("Brief an Dr. Hans Meier", "Befund.Eva Schmidt", "x.txt", "scan.gif", "scan2.gif", "y.WEBP"):
+        (tmp_path / "ill" / name).write_bytes(b"xx")
+    report = check_images(tmp_path, progress=None)
+    assert dict(report.facts)["passed over"] == "2 × .gif, 1 × .txt, 1 × .webp, 2 × no ending"
+    assert [(fault.kind, fault.name, fault.stops) for fault in report.faults] == [("image not read", "ill/scan.gif", False), ("image not read", "ill/y.WEBP", False)]
+    assert "as 2 files of its kind are" in report.faults[0].what
+
+
+def test_hand_dicom_under_any_ending_that_says_nothing_else(tmp_path):
+    for number, name in enumerate(("a.MR", "b.dcm30", "c.1.2.3", "d", "e.txt", "f.gif", "g.json")):
+        scan(tmp_path / "ill" / name, number, f"P{number}")
+        scan(tmp_path / "well" / f"{number}.dcm", 10 + number, f"Q{number}")
+    (tmp_path / "ill" / "h.foo").write_bytes(b"\x02\x00" + bytes(200))
+    assert [item.image.name for item in list_own(tmp_path).items if item.label == 0] == ["a.MR", "b.dcm30", "c.1.2.3", "d"]
+
+
+@pytest.mark.parametrize("name", ["@eaDir", "$RECYCLE.BIN", "System Volume Information"])
+def test_hand_folders_of_the_system_are_hidden(tmp_path, name):
+    fill(tmp_path, "{kind}", ("",))
+    picture(tmp_path / name / "a.png" / "thumb.jpg", 900)
+    picture(tmp_path / "ill" / name / "thumb.jpg", 901)
+    assert read(tmp_path)[0].classes == ("ill", "well") and len(list_own(tmp_path).items) == 12
