@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 
 from medkit._check import MedkitInputError
 from medkit.data.container import ImageSet, Split, joined, split_by_group, split_off_validation
-from medkit.data.decathlon import LIST, list_task
+from medkit.data.decathlon import is_task, list_task
 from medkit.data.folder import list_tree, unwrapped
 from medkit.data.listing import Listing
 from medkit.data.medmnist import SIDES, medmnist
@@ -89,8 +89,8 @@ def list_own(path: str | Path, names: bool = False) -> Listing:
     root = Path(path).resolve()
     if not root.is_dir():
         raise MedkitInputError(path, "is neither a folder nor an .npz file", f"give {LAYOUTS}")
-    inner = root if (root / LIST).is_file() else unwrapped(root)
-    if (inner / LIST).is_file():
+    inner = root if is_task(root) else unwrapped(root)
+    if is_task(inner):
         return list_task(inner)
     found = list_tree(inner, names, inner != root)
     found.title = f"folder {root.name}"  # as the reader calls it, whatever lies around the images
