@@ -117,12 +117,12 @@ def test_hand_images_and_masks_by_patient(tmp_path):
 
 def test_edge_folders_of_patients_without_masks_are_no_classes_and_not_named(tmp_path):
     patients(tmp_path, "Mueller_Hans_1960010{}", masks="")
-    stopped(tmp_path, "folders of patients", tmp_path.name, "4 in all")
+    stopped(tmp_path, "folders of patients", tmp_path.name, "4 in all", "if the folders are classes, take the numbers out of their names")
     report = check_images(tmp_path, progress=None)
     assert "Mueller" not in str(report) + report._repr_html_() and "Mueller_Hans_19600101" in str(check_images(tmp_path, progress=None, names=True))
 
 
-@pytest.mark.parametrize("names", [("0", "1", "2", "3"), ("grade 1", "grade 2", "grade 3", "grade 4"), ("T1", "T2", "T3", "T4")])
+@pytest.mark.parametrize("names", [("0", "1", "2", "3"), ("grade 1", "grade 2", "grade 3", "grade 4"), ("T1", "T2", "T3", "T4"), ("ISIC2018 a", "ISIC2018 b", "ISIC2018 c")])
 def test_hand_numbered_classes_stay_classes(tmp_path, names):
     fill(tmp_path, "{kind}", ("",), names)
     assert read(tmp_path)[0].classes == names

@@ -56,3 +56,9 @@ def test_hand_folders_of_the_system_are_hidden(tmp_path, name):
     picture(tmp_path / name / "a.png" / "thumb.jpg", 900)
     picture(tmp_path / "ill" / name / "thumb.jpg", 901)
     assert read(tmp_path)[0].classes == ("ill", "well") and len(list_own(tmp_path).items) == 12
+
+
+def test_edge_one_class_is_told_once(tmp_path):
+    fill(tmp_path, "{kind}", ("",), ("ISIC_2019_Training_Input",))
+    report = check_images(tmp_path, progress=None)
+    assert told(report) == [("too few classes", tmp_path.name)] and "got 1" in report.faults[0].what

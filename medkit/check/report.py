@@ -77,6 +77,8 @@ def check_images(path: str | Path, progress: Callable | None = tqdm, names: bool
         looks = [look._replace(item=by_path[look.item.image]) for look in looks]
     alike = bar(as_set(found, looks, groups)) if looks else alike_from(found.modality)
     judged = judge(found, looks, groups, known, alike)
+    if any(fault.stops for fault in found.faults):  # why there is nothing to learn has been said
+        judged = [fault for fault in judged if fault.kind != "nothing to learn"]
     faults = sorted([*found.faults, *judged], key=lambda fault: not fault.stops)
     return Report(path.resolve().name, tuple(_facts(found, looks, _patients(looks, groups, known), alike)), tuple(faults), found, tuple(looks))
 
@@ -105,7 +107,7 @@ def _facts(found: Listing, looks: list[Look], patients: str, alike: float) -> li
     with_mask = [look.inside for look in looks if look.mask is not None]
     covered = f"; inside them {statistics.median(with_mask):.1%} of the pixels (median)" if with_mask else ""
     if found.called:
-        facts.append(("folders", "below a class have numbers here, in the order of their names; --names shows those"))
+        facts.append(("folders", "of patients, and below a class, have numbers here, in the order of their names; --names shows those"))
     facts.append(("masks", f"of {len(with_mask)} images{covered}"))
     if found.passed_over:
         facts.append(("passed over", ", ".join(f"{count} × {suffix}" for suffix, count in sorted(found.passed_over.items()))))

@@ -90,7 +90,7 @@ def list_tree(root: Path, names: bool = False, inside: bool = False) -> Listing:
         found.layout = "a folder a class"
         found.classes = tuple(kinds)
         if patients:
-            found.fault_of_patients()
+            found.fault_of_patients("; if the folders are classes, take the numbers out of their names")
         elif not off:
             _judge_classes(found, read_in, images)
     elif any(masks.values()):
@@ -154,18 +154,17 @@ def _pair(found: Listing, places: list[Place]) -> tuple[list[Place], dict[Path, 
         else:
             _add(found, images, place)
     near = _Near(images)
-    for place in perhaps:
-        if near.of(place) or _is_lost(place, near):
-            masks.append(place)
-    for place in perhaps:
-        if place not in masks:
-            _add(found, images, place)
+    told = [bool(near.of(place)) or _is_lost(place, near) for place in perhaps]
+    masks += [place for place, is_mask in zip(perhaps, told) if is_mask]
+    for place in (place for place, is_mask in zip(perhaps, told) if not is_mask):
+        _add(found, images, place)
     near = _Near(images)
     by_image: dict[Path, list[Path]] = {place.path: [] for place in images.values()}
     for place in masks:
-        for image in near.of(place):
+        theirs = near.of(place)
+        for image in theirs:
             by_image[image.path].append(place.path)
-        if not near.of(place):
+        if not theirs:
             _fault_of_a_mask(found, place)
     return [place for place in places if place.path in by_image], by_image
 

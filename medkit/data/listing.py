@@ -86,12 +86,12 @@ class Listing:
         """Write an error of a reader down."""
         self.fault(kind, error.path, error.what, error.fix)
 
-    def fault_of_patients(self) -> None:
-        """Write down, once, that the folders that should be classes are patients."""
+    def fault_of_patients(self, more: str = "") -> None:
+        """Write down, once, that the folders that should be classes are patients; more: to do, besides."""
         if any(fault.kind == "folders of patients" for fault in self.faults):
             return
         what = f"holds a folder for each patient, {len(self.classes)} in all, and none for classes"
-        fix = "make CLASS/PATIENT/image.png"
+        fix = f"make CLASS/PATIENT/image.png{more}"
         if self.inside:
             fix += f"; if {self.root.name} is a class, it is the only one: put the folder of another class beside it"
         self.fault("folders of patients", self.root, what, fix)

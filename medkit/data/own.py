@@ -32,9 +32,10 @@ def own_images(path: str | Path, size: int = 64, progress: Callable | None = tqd
     Args:
         path: one of these; `medkit.data.folder` shows more.
             file.npz                     MedMNIST's layout; its three sides as one set
-            FOLDER with dataset.json     a task of the Medical Segmentation Decathlon, or of nnU-Net v2
+            FOLDER with dataset.json     a task of the Medical Segmentation Decathlon, or of nnU-Net
             FOLDER/CLASS/image.png       a folder a class, masks beside as image_mask.png (BUSI's layout)
-            FOLDER/images, FOLDER/masks  images and masks of the same names
+            FOLDER/images, FOLDER/masks  images and masks of the same names, also train_images, train_masks, ...
+            FOLDER/PATIENT/...           three patients or more, each image with its mask
             FOLDER/*.dcm, *.nii.gz ...   images without a class; masks beside as image_mask.nii.gz
         size: pixels along each side. progress: such as tqdm; None for none.
 
@@ -59,7 +60,7 @@ def own_split(path: str | Path, size: int = 64, seed: int = 0, progress: Callabl
 
     Copies of one picture count as one group (`medkit.data.twins`), so that no random split parts them.
 
-    Folders train, val and test are taken at their word. Of two of them the later one is the test, and validation
+    Folders train, val and test, above the classes or in each, are taken at their word. Of two of them the later one is the test, and validation
     comes from the other by `split_off_validation`. All else is dealt out by `split_by_group`.
 
     Args:

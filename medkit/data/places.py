@@ -7,6 +7,7 @@ the classes or below each. What is left is the class, and below it a folder for 
 from __future__ import annotations
 
 import dataclasses
+import re
 import unicodedata
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -240,4 +241,5 @@ def _are_patients(ways: list[_Way]) -> bool:
     images = Counter(way.head() for way in ways if not MASK_ALONE.fullmatch(stem_of(way.path)))
     if alone == heads and all(images[head] == 1 for head in heads):
         return True
-    return all(map(patient_in, heads)) or (len(heads) >= FEW and all(map(of_a_patient, heads)))
+    numbers = {tuple(re.findall(r"\d+", head)) for head in heads}  # a year that all names share is no patient's number
+    return all(map(patient_in, heads)) or (FEW <= len(heads) < 2 * len(numbers) and all(map(of_a_patient, heads)))
