@@ -73,6 +73,11 @@ def test_edge_a_class_called_train_stops(tmp_path, form, name):
     stopped(tmp_path, "train or test as a class", "train_set", "would be a class", "give it another name")
 
 
+def test_hand_valid_and_invalid_are_classes(tmp_path):
+    fill(tmp_path, "{kind}", ("",), ("invalid", "valid"))
+    assert read(tmp_path)[0].classes == ("invalid", "valid")
+
+
 def test_edge_a_patient_called_test_stops(tmp_path):
     fill(tmp_path, "{kind}/{side}", ("test", "P1", "P2"))
     stopped(tmp_path, "train or test as a class", "ill/test", "would be a patient")

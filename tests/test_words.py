@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from test_check import told
 from test_layouts import mask, picture, read, scan
-from test_places import fill
+from test_places import fill, stopped
 
 from medkit.check import check_images
 from medkit.data import words
@@ -62,3 +62,17 @@ def test_edge_one_class_is_told_once(tmp_path):
     fill(tmp_path, "{kind}", ("",), ("ISIC_2019_Training_Input",))
     report = check_images(tmp_path, progress=None)
     assert told(report) == [("too few classes", tmp_path.name)] and "got 1" in report.faults[0].what
+
+
+def test_edge_a_folder_beside_images_and_masks_is_the_one_that_is_told(tmp_path):
+    for k in range(4):
+        mask(tmp_path / "masks" / f"{k}.png")
+        for number, name in enumerate(("images", "overlay")):
+            picture(tmp_path / name / f"{k}.png", 10 * number + k)
+    stopped(tmp_path, "beside images and masks", "overlay", "holds 4 images", "take it out of this folder")
+
+
+def test_edge_patients_on_two_sides_without_masks_are_all_counted(tmp_path):
+    for number, side in enumerate(("train", "test")):
+        fill(tmp_path / side, "{kind}", ("",), tuple(f"00{number}{k}" for k in range(4)), count=2, start=10 * number)
+    stopped(tmp_path, "folders of patients", tmp_path.name, "8 in all")

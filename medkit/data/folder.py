@@ -30,7 +30,7 @@ from medkit._check import MedkitInputError
 from medkit.data.listing import BY_MASK, Item, Listing, contents
 from medkit.data.places import FEW, Place, patient_levels, places_of, same_name
 from medkit.data.read import grey, read
-from medkit.data.words import KEPT, LIKE_A_MASK, MASK_ALONE, MASK_NAME, MASKS, SEGMENTED, SUFFIXES, UNREAD, bare, ending_of, is_image, stem_of
+from medkit.data.words import KEPT, LIKE_A_MASK, MASK_ALONE, MASK_NAME, MASKS, SEGMENTED, SUFFIXES, UNREAD, bare, ending_of, is_image, role_of, stem_of
 
 MOST_LINKS = 100  # of one folder
 
@@ -84,11 +84,11 @@ def list_tree(root: Path, names: bool = False, inside: bool = False) -> Listing:
     images, masks = _pair(found, places)
     images = _with_masks_on_their_side(found, images, masks)
     if patients and not any(masks.values()):
-        images = [place._replace(kind=place.called.split("/")[-len(place.below)] if not names else place.below[0]) for place in images]
-    kinds = sorted({place.kind for place in images if place.kind is not None}, key=_by_number if patients else None)
+        images = [place._replace(kind=place.below[0]) for place in images]
+    kinds = sorted({place.kind for place in images if place.kind is not None})
     if kinds or not images:
         found.layout = "a folder a class"
-        found.classes = tuple(kinds)
+        found.classes = tuple(f"folder {k}" for k in range(1, len(kinds) + 1)) if patients and not names else tuple(kinds)
         if patients:
             found.fault_of_patients("; if the folders are classes, take the numbers out of their names")
         elif not off:
@@ -104,10 +104,6 @@ def list_tree(root: Path, names: bool = False, inside: bool = False) -> Listing:
         folder = "/".join(place.below[k] for k in levels) if levels and len(place.below) >= len(levels) else None
         found.items.append(Item(label, place.path, tuple(masks[place.path]), found.name(place.path), folder, place.side))
     return found
-
-
-def _by_number(name: str) -> tuple:
-    return len(name), name
 
 
 def _files_below(folder: Path, above: tuple[Path, ...], seen: Counter) -> Iterator[Path]:
@@ -229,7 +225,7 @@ def _fault_of_a_mask(found: Listing, place: Place) -> None:
         found.fault("mask without image", place.path, what, "call it as its image with _mask behind, or put each image with its mask into a folder of its own")
         return
     match = MASK_NAME.fullmatch(stem) or LIKE_A_MASK.fullmatch(stem)
-    add = f"add {match['image'] if match else stem}.png or remove it"
+    add = f"add {match['image'] if match else stem}.png or remove it" + "; if it is an image, give it another name" * bool(SEGMENTED.fullmatch(stem))
     if place.among_masks:
         add = f"call it as its image is called, add {match['image'] if match else stem}.png to the images, or remove it"
     elif place.kind and place.kind.lower() in MASKS:
@@ -257,10 +253,17 @@ def _with_masks_on_their_side(found: Listing, images: list[Place], masks: dict[P
 
 def _judge_classes(found: Listing, files: list[Path], images: list[Place]) -> None:
     root, names = found.root, found.classes
-    for place in images:
-        if place.kind is None:
+    loose = [place for place in images if place.kind is None]
+    if any(role_of(part) == "images" for place in loose for part in place.path.relative_to(root).parts[:-1]):
+        for kind in names:
+            first = next(place for place in images if place.kind == kind)
+            folder = next(one for one in first.path.parents if one.name == kind)
+            what = f"lies beside folders of images and of masks, and holds {sum(place.kind == kind for place in images)} images"
+            found.fault("beside images and masks", folder, what, "take it out of this folder; or give each class a folder with images/ and masks/ in it")
+    else:
+        for place in loose:
             found.fault("beside the class folders", place.path, "lies beside the class folders", "move it into its class's folder")
-    if len(names) < 2:
+    if len(names) < 2 and not loose:
         few = f"must hold at least 2 class folders, got {len(names)}"
         found.fault("too few classes", root, few, "make CLASS/image.png, one folder a class")
     there = {path.relative_to(root).parts[0] for path in files}

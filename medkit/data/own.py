@@ -60,8 +60,8 @@ def own_split(path: str | Path, size: int = 64, seed: int = 0, progress: Callabl
 
     Copies of one picture count as one group (`medkit.data.twins`), so that no random split parts them.
 
-    Folders train, val and test, above the classes or in each, are taken at their word. Of two of them the later one is the test, and validation
-    comes from the other by `split_off_validation`. All else is dealt out by `split_by_group`.
+    Folders train, val and test, above the classes or in each, are taken at their word. Of two of them the later one is
+    the test, and validation comes from the other by `split_off_validation`. All else is dealt out by `split_by_group`.
 
     Args:
         path, size, progress: as for `own_images`; seed: of the random split.

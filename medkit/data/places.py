@@ -197,15 +197,16 @@ def _fault_of_strays(found: Listing, ways: list[_Way], heads: set[str]) -> None:
         paths = [way.path for way in ways if way.head() == head]
         fix = "move its images into train/CLASS or test/CLASS, or take it out of this folder"
         one = found.root.joinpath(*next(way.folders[: way.left[0] + 1] for way in ways if way.head() == head)) if head else paths[0]
-        what = f"lies beside train and test, and holds {len(paths)} images" if head else f"lies beside train and test, as {len(paths)} images do"
+        what = "lies beside train and test" + (f", and holds {len(paths)} images" if head else f", as {len(paths)} images do" * (len(paths) > 1))
         found.fault("beside train and test", one, what, fix if head else "move each into train/CLASS or test/CLASS, or take it out")
 
 
 def _fault_of_sides(found: Listing, ways: list[_Way]) -> None:
     """Write down, once, that a folder called train or test would be a class or a patient."""
     for depth, would in enumerate(("class", "patient")):
+        opposite = any(way.head(depth).lower() == "invalid" for way in ways)
         for way in ways:
-            if side_of(way.head(depth)):
+            if side_of(way.head(depth)) and not (opposite and way.head(depth).lower() == "valid"):
                 at = found.root.joinpath(*way.folders[: way.left[depth] + 1])
                 what = f"would be a {would}, and is called as a side of a split"
                 fix = "make train/CLASS/image.png and test/CLASS/image.png with nothing beside them, or give it another name"

@@ -34,7 +34,7 @@ MASK_ALONE = re.compile(r"(masks?|seg|segmentation|labels?|gt|ground[-_ ]?truth|
 IMAGES = {"images", "image", "imgs", "img", "imagestr", "imagests"}
 MASKS = {"masks", "mask", "labels", "label", "labelstr", "labelsts", "segmentations", "segmentation", "annotations", "gt", "ground_truth"}
 IMAGE_WORDS = {"images", "image", "imgs", "img", "input", "inputs", "original", "originals", "imagestr", "imagests"}
-MASK_WORDS = {"masks", "mask", "msk", "msks", "labels", "label", "labelstr", "labelsts", "segmentations", "segmentation", "annotations", "annotation", "gt", "groundtruth"}  # fmt: skip
+MASK_WORDS = {"masks", "mask", "msk", "msks", "labels", "label", "labelstr", "labelsts", "segmentations", "segmentation", "annotations", "annotation", "gt", "groundtruth", "seg", "segs"}  # fmt: skip
 
 SIDES = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test", "testing": "test"}
 ORDER = ("train", "val", "test")
