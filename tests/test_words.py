@@ -76,3 +76,16 @@ def test_edge_patients_on_two_sides_without_masks_are_all_counted(tmp_path):
     for number, side in enumerate(("train", "test")):
         fill(tmp_path / side, "{kind}", ("",), tuple(f"00{number}{k}" for k in range(4)), count=2, start=10 * number)
     stopped(tmp_path, "folders of patients", tmp_path.name, "8 in all")
+
+
+@pytest.mark.parametrize("names, stops", [(("001.benign", "002.malign", "003.normal"), True), (("TCGA_CS_4940", "TCGA_CS_4941", "TCGA_HT_4942"), False)])
+def test_edge_folders_with_masks_that_may_be_classes_or_patients_stop(tmp_path, names, stops):
+    for number, name in enumerate(names):
+        for k in range(2):
+            picture(tmp_path / name / f"{k}.png", 10 * number + k)
+            mask(tmp_path / name / f"{k}_mask.png")
+    if stops:
+        stopped(tmp_path, "patients or classes", tmp_path.name, "holds 3 folders", "take the numbers out", "call them patient 1")
+        for number, name in enumerate(names):
+            (tmp_path / name).rename(tmp_path / f"patient {number}")
+    assert read(tmp_path)[0].group.tolist() == [0, 0, 1, 1, 2, 2]

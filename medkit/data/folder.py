@@ -30,7 +30,10 @@ from medkit._check import MedkitInputError
 from medkit.data.listing import BY_MASK, Item, Listing, contents
 from medkit.data.places import FEW, Place, patient_levels, places_of, same_name
 from medkit.data.read import grey, read
-from medkit.data.words import KEPT, LIKE_A_MASK, MASK_ALONE, MASK_NAME, MASKS, SEGMENTED, SUFFIXES, UNREAD, bare, ending_of, is_image, role_of, stem_of
+from medkit.data.words import (
+    KEPT, LIKE_A_MASK, MASK_ALONE, MASK_NAME, MASKS, SEGMENTED, SUFFIXES, UNREAD, bare, ending_of, is_image,
+    may_be_classes, of_a_patient, role_of, stem_of,
+)  # fmt: skip
 
 MOST_LINKS = 100  # of one folder
 
@@ -95,6 +98,7 @@ def list_tree(root: Path, names: bool = False, inside: bool = False) -> Listing:
             _judge_classes(found, read_in, images)
     elif any(masks.values()):
         found.classes, found.by_mask = BY_MASK, True
+        _judge_patients(found, {place.below[0] for place in images} if patients else set(), len(images))
     if any(place.side for place in images):
         found.layout += ", split already"
     _judge_masks(found, images, masks)
@@ -270,6 +274,14 @@ def _judge_classes(found: Listing, files: list[Path], images: list[Place]) -> No
     for folder in contents(root)[1]:
         if folder.name not in there:
             found.fault("empty class", folder, f"holds no image ({', '.join(SUFFIXES)})", "add images or remove the folder")
+
+
+def _judge_patients(found: Listing, names: set[str], images: int) -> None:
+    """Write down that nobody knows whether folders are patients' or classes; `images` as many as folders are a case each."""
+    if len(names) < images and all(map(of_a_patient, names)) and may_be_classes(names):
+        what = f"holds {len(names)} folders that are called as patients' are, or as classes with numbers"
+        fix = "if they are classes, take the numbers out of their names; if they are patients, call them patient 1, patient 2, ..."
+        found.fault("patients or classes", found.root, what, fix)
 
 
 def _judge_masks(found: Listing, images: list[Place], masks: dict[Path, list[Path]]) -> None:

@@ -218,7 +218,7 @@ def _fault_of_folds(found: Listing, ways: list[_Way]) -> None:
     heads = sorted({way.head() for way in ways} - {""})
     if len(heads) > 1 and all(map(is_fold, heads)):
         what = f"is one of {len(heads)} folders that are parts of a set, as their names say, and would be a class"
-        fix = "put the images of all parts together as CLASS/image.png; or name two of the folders train and test, and take the others out"
+        fix = "put the images of all parts together as CLASS/image.png; or name two of the folders train and test, and take the others out; if they are classes, give them other names"
         found.fault("parts as classes", found.root / heads[0], what, fix)
 
 

@@ -153,6 +153,15 @@ def are_patients(names: set[str]) -> bool:
     return all(map(of_a_patient, names)) or (len(shapes) == 1 and bool(re.search("[^#]#", shapes.pop())))
 
 
+def may_be_classes(names: set[str]) -> bool:
+    """Tell whether folders that are called as patients' may be classes with numbers: the words in their names all differ.
+
+    >>> may_be_classes({"001.benign", "002.malignant"}), may_be_classes({"case_001", "case_002"}), may_be_classes({"001", "002"})
+    (True, False, False)
+    """
+    return len({re.sub(r"[\W\d_]+", "", name) for name in names}) == len(names) > 1 and not any(map(patient_in, names))
+
+
 def is_fold(name: str) -> bool:
     """Tell whether a folder is called as one of several parts of a set: fold 0, cv_3, part-2."""
     return bool(_FOLD.fullmatch(name))
