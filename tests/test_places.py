@@ -1,4 +1,4 @@
-"""Where files lie: sides, classes, patients, pairs of folders; what names alone say is tried in `medkit.data.words`."""
+"""Where files lie, and to which image a mask belongs: sides, classes, patients, `medkit.data.places` and `medkit.data.pairs`."""
 
 from __future__ import annotations
 

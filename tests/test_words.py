@@ -89,3 +89,23 @@ def test_edge_folders_with_masks_that_may_be_classes_or_patients_stop(tmp_path, 
         for number, name in enumerate(names):
             (tmp_path / name).rename(tmp_path / f"patient {number}")
     assert read(tmp_path)[0].group.tolist() == [0, 0, 1, 1, 2, 2]
+
+
+def test_edge_no_patient_is_named_by_what_is_passed_over(tmp_path):
+    for k in range(4):
+        for kind in ("images", "masks"):
+            for side in ("train", "test") if kind == "images" else ("train",):
+                (picture if kind == "images" else lambda path, number: mask(path))(tmp_path / kind / side / f"Mueller 19{len(side)}{k}" / "a.png", 10 * k + len(side))
+    (tmp_path / "Mueller 1960").mkdir()
+    (tmp_path / "Mueller 1960" / "a.gif").write_bytes(b"xx")
+    report = check_images(tmp_path, progress=None)
+    assert told(report) == [("image not read", ".../a.gif"), ("side without masks", "images/test/folder 1")]
+    assert "Mueller" not in str(report) + report._repr_html_()
+
+
+def test_edge_a_folder_of_a_patient_without_images_is_not_named(tmp_path):
+    fill(tmp_path, "{kind}/{side}", ("Mueller", "Schmidt", "Weber"))
+    (tmp_path / "ill" / "Roth").mkdir()
+    for name in ("ill/a.gif", "ill/Roth/b.webp", "ill/Mueller/c.tga"):
+        (tmp_path / name).write_bytes(b"xx")
+    assert [fault.name for fault in check_images(tmp_path, progress=None).faults] == ["ill/a.gif", "ill/folder 1/c.tga", "ill/.../b.webp"]

@@ -14,26 +14,25 @@
       train_images/  a.png    test_images/  b.png   case 1/   imaging.nii.gz  segmentation.nii.gz
       train_masks/   a.png    test_masks/   b.png   case 2/   imaging.nii.gz  segmentation.nii.gz
 
-Where each file lies is read by `medkit.data.places`, what names say by `medkit.data.words`. Folders of patients are
+Where each file lies is read by `medkit.data.places`, which image a mask belongs to by `medkit.data.pairs`, what names
+say by `medkit.data.words`. Folders of patients are
 no classes: with masks, a slice's class is whether anything is marked in it; without, nothing is to be learned.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from medkit._check import MedkitInputError
-from medkit.data.listing import BY_MASK, Item, Listing, contents
-from medkit.data.places import FEW, Place, patient_levels, places_of, same_name
+from medkit.data.listing import BY_MASK, Fault, Item, Listing, contents
+from medkit.data.pairs import pair
+from medkit.data.places import FEW, Place, patient_levels, places_of
 from medkit.data.read import grey, read
-from medkit.data.words import (
-    KEPT, LIKE_A_MASK, MASK_ALONE, MASK_NAME, MASKS, SEGMENTED, SUFFIXES, UNREAD, bare, ending_of, is_image,
-    may_be_classes, of_a_patient, role_of, stem_of,
-)  # fmt: skip
+from medkit.data.words import KEPT, SUFFIXES, UNREAD, ending_of, is_image, may_be_classes, of_a_patient, role_of, stem_of
 
 MOST_LINKS = 100  # of one folder
 
@@ -83,8 +82,8 @@ def list_tree(root: Path, names: bool = False, inside: bool = False) -> Listing:
     if not names:
         found.called = {place.path.parent: place.called for place in places if len(place.below) > 0}
     off = len(found.faults)
-    _pass_over(found, others)
-    images, masks = _pair(found, places)
+    _pass_over(found, others, set() if names else {path.parent for path in others} - {place.path.parent for place in places}, patients)
+    images, masks = pair(found, places)
     images = _with_masks_on_their_side(found, images, masks)
     if patients and not any(masks.values()):
         images = [place._replace(kind=place.below[0]) for place in images]
@@ -128,113 +127,21 @@ def _files_below(folder: Path, above: tuple[Path, ...], seen: Counter) -> Iterat
         yield from _files_below(one, (*above, real), seen)
 
 
-def _pass_over(found: Listing, others: list[Path]) -> None:
-    """Count files that no one reads by what they end in, and tell once of each ending of images among them."""
+def _pass_over(found: Listing, others: list[Path], hidden: set[Path], patients: bool) -> None:
+    """Count files that no one reads by what they end in, and tell once of each ending of images among them.
+
+    Args:
+        hidden: folders without any image that is read, which may be patients'. patients: so may be those in the root.
+    """
     some = [path for path in others if path.name.lower() not in KEPT]
     found.passed_over.update(f".{ending}" if (ending := ending_of(path)) else "no ending" for path in some)
     for ending in sorted({ending_of(path) for path in some} & UNREAD):
         these = [path for path in some if ending_of(path) == ending]
         what = "is passed over: medkit does not read its kind" if len(these) == 1 else f"is passed over, as {len(these)} files of its kind are: medkit does not read it"
+        above = these[0].relative_to(found.root).parts[:-1]
+        if these[0].parent in hidden and len(above) > 1 - patients:
+            found.called[these[0].parent] = "/".join([*above[: 1 - patients], "..."])
         found.fault("image not read", these[0], what, "save it as PNG, DICOM or NIfTI if it should count", False)
-
-
-# ---- images and their masks
-
-
-def _pair(found: Listing, places: list[Place]) -> tuple[list[Place], dict[Path, list[Path]]]:
-    """Return the images, and each one's masks."""
-    images: dict[tuple, Place] = {}
-    masks, perhaps = [], []
-    for place in places:
-        stem = stem_of(place.path)
-        if place.among_masks or MASK_NAME.fullmatch(stem):
-            masks.append(place)
-        elif LIKE_A_MASK.fullmatch(stem) or MASK_ALONE.fullmatch(stem):
-            perhaps.append(place)
-        else:
-            _add(found, images, place)
-    near = _Near(images)
-    told = [bool(near.of(place)) or _is_lost(place, near) for place in perhaps]
-    masks += [place for place, is_mask in zip(perhaps, told) if is_mask]
-    for place in (place for place, is_mask in zip(perhaps, told) if not is_mask):
-        _add(found, images, place)
-    near = _Near(images)
-    by_image: dict[Path, list[Path]] = {place.path: [] for place in images.values()}
-    for place in masks:
-        theirs = near.of(place)
-        for image in theirs:
-            by_image[image.path].append(place.path)
-        if not theirs:
-            _fault_of_a_mask(found, place)
-    return [place for place in places if place.path in by_image], by_image
-
-
-def _add(found: Listing, images: dict[tuple, Place], place: Place) -> None:
-    twin = images.setdefault(place.key, place)
-    if twin is not place:
-        stem = stem_of(place.path)
-        fix = f"rename one of them; if one is the other's mask, call it {stem}_mask{place.path.name[len(stem) :]}"
-        found.fault("two files of one name", place.path, f"and {twin.path.name} share one name", fix)
-
-
-def _is_lost(place: Place, near: _Near) -> bool:
-    """Tell whether a file that leads to no image is a mask all the same, and none an image."""
-    stem = stem_of(place.path)
-    volume = place.path.name.lower().endswith((".nii", ".nii.gz"))
-    return bool(SEGMENTED.fullmatch(stem) and (volume or place.kind is not None)) or bool(MASK_ALONE.fullmatch(stem) and near.in_folder[place.where])
-
-
-class _Near:
-    """Finds the images that a mask's name leads to."""
-
-    def __init__(self, images: dict[tuple, Place]):
-        self.images = images
-        self.in_folder: dict[tuple, list[Place]] = defaultdict(list)
-        self.by_bare: dict[tuple, list[Place]] = defaultdict(list)
-        self.by_stem: dict[tuple, list[Place]] = defaultdict(list)
-        for place in images.values():
-            stem = same_name(stem_of(place.path))
-            self.in_folder[place.where].append(place)
-            self.by_bare[place.where, bare(stem)].append(place)
-            self.by_stem[place.side, stem].append(place)
-
-    def of(self, mask: Place) -> list[Place]:
-        """Return the images of a mask: one, or several that were taken of one volume; [] where its name leads to none."""
-        stem = same_name(stem_of(mask.path))
-        forms = [match["image"] for form in (MASK_NAME, LIKE_A_MASK) if (match := form.fullmatch(stem))]
-        stems = list(dict.fromkeys([stem] * mask.among_masks + forms))
-        keys = [(mask.where, one + end) for one in stems for end in ("", "_0000")]  # nnU-Net's name for the first channel
-        if first := next((self.images[key] for key in keys if key in self.images), None):
-            return [first]
-        if mask.among_masks:
-            return self._alone(self.by_bare[mask.where, bare(stem)])
-        if MASK_ALONE.fullmatch(stem):
-            return self._alone(self.in_folder[mask.where])
-        if mask.kind and mask.kind.lower() in MASKS:  # one folder of masks beside those of the classes
-            return self._alone([place for one in stems for place in self.by_stem[mask.side, one]])
-        if SEGMENTED.fullmatch(stem) and stems and mask.path.name.lower().endswith((".nii", ".nii.gz")):
-            return [one for one in self.in_folder[mask.where] if same_name(stem_of(one.path)).startswith(f"{stems[0]}_")]
-        return []
-
-    @staticmethod
-    def _alone(found: list[Place]) -> list[Place]:
-        return found if len(found) == 1 else []
-
-
-def _fault_of_a_mask(found: Listing, place: Place) -> None:
-    stem = stem_of(place.path)
-    where = place.kind or found.root.name
-    if MASK_ALONE.fullmatch(stem):
-        what = f"is called as a mask, and {where} holds no image alone that it may belong to"
-        found.fault("mask without image", place.path, what, "call it as its image with _mask behind, or put each image with its mask into a folder of its own")
-        return
-    match = MASK_NAME.fullmatch(stem) or LIKE_A_MASK.fullmatch(stem)
-    add = f"add {match['image'] if match else stem}.png or remove it" + "; if it is an image, give it another name" * bool(SEGMENTED.fullmatch(stem))
-    if place.among_masks:
-        add = f"call it as its image is called, add {match['image'] if match else stem}.png to the images, or remove it"
-    elif place.kind and place.kind.lower() in MASKS:
-        add = "put it beside its image, in the folder of its class"
-    found.fault("mask without image", place.path, f"is a mask without its image in {where}", add)
 
 
 def _with_masks_on_their_side(found: Listing, images: list[Place], masks: dict[Path, list[Path]]) -> list[Place]:
@@ -246,7 +153,8 @@ def _with_masks_on_their_side(found: Listing, images: list[Place], masks: dict[P
     for side in sorted(bare_sides):
         out = [place for place in images if place.side == side]
         what = f"has no masks for its {len(out)} images, and training images have some: they are passed over"
-        found.fault("side without masks", out[0].path.parent, what, "add their masks if they should count", False)
+        name = found.name(out[0].path).rpartition("/")[0] or found.root.name
+        found.faults.append(Fault("side without masks", name, what, "add their masks if they should count", False))
         found.notes.append(f"{len(out)} {side} images have no masks and are passed over.")
     left = [place for place in images if place.side not in bare_sides]
     return [place._replace(side="") for place in left] if len({place.side for place in left}) == 1 else left
