@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PIL import Image
-from test_check import disc, pixels, told
+from test_check import disc, told
 from test_layouts import mask, picture, read
 from test_own import label, nifti, volume
 

@@ -15,8 +15,8 @@
       train_masks/   a.png    test_masks/   b.png   case 2/   imaging.nii.gz  segmentation.nii.gz
 
 Where each file lies is read by `medkit.data.places`, which image a mask belongs to by `medkit.data.pairs`, what names
-say by `medkit.data.words`. Folders of patients are
-no classes: with masks, a slice's class is whether anything is marked in it; without, nothing is to be learned.
+say by `medkit.data.words`. Folders of patients are no classes: with masks, a slice's class is whether anything is
+marked in it; without, nothing is to be learned.
 """
 
 from __future__ import annotations
