@@ -13,10 +13,10 @@ from test_read import dicom
 from medkit._check import MedkitInputError
 from medkit.check import check_images
 from medkit.data import folder
-from medkit.data.folder import is_image, stem_of
 from medkit.data.leaks import find_leaks
 from medkit.data.listing import contents
 from medkit.data.own import list_own, own_images, own_split
+from medkit.data.words import is_image, stem_of
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -5,6 +5,7 @@
 | same bytes, near twin, augmented copy | two files that hold one picture; with two classes or sides, it says so |
 | empty mask, mask of everything | of a file's pixels none, or more than `ALL` |
 | constant image, two values alone | an image that shows nothing, or is a mask |
+| perhaps a mask | two values alone, and a name as of an image beside it, or of one in another class |
 | clipped | more than `CLIPPED` of the pixels have the highest value |
 | 8 bits in 16, another scale | grey values of a `SCALE`th or `SCALE` times of what is usual here |
 | odd size, colour | unlike most other files |
@@ -27,6 +28,7 @@ from medkit.check.splitting import LEAK, judge_split, leak_between
 from medkit.data.container import ImageSet
 from medkit.data.likeness import alike_from
 from medkit.data.listing import Fault, Listing
+from medkit.data.perhaps import perhaps_masks
 from medkit.data.read import HU
 from medkit.data.read.dicom import BURNED_IN
 from medkit.data.twins import Twin, find_twins
@@ -36,6 +38,7 @@ ALL = 0.95
 SCALE = 16
 ODD = 3  # times as high or wide as usual, or a third of it
 ONE_CALLED = ", and one is called"
+TWO = "two values alone"
 
 
 def judge(found: Listing, looks: list[Look], groups: list[int], known: bool, alike: float) -> list[Fault]:
@@ -47,7 +50,9 @@ def judge(found: Listing, looks: list[Look], groups: list[int], known: bool, ali
     """
     if not looks:
         return []
-    faults = _folded([fault for look in looks for fault in _alone(look)], len(looks), found)
+    faults, perhaps = perhaps_masks(found, [look.item for look in looks], [look.values for look in looks], [look.size for look in looks])
+    alone = [fault for look in looks for fault in _alone(look) if fault.kind != TWO or look.item.name not in perhaps]
+    faults += _folded(alone, len(looks), found)
     for rule in (_masks, _units, _modalities, _scales, _sizes, _colours):
         faults += rule(found, looks)
     twins = find_twins(as_set(found, looks, groups), alike)
@@ -65,7 +70,7 @@ def _alone(look: Look) -> list[Fault]:
     if look.values == 1:
         found.append(fault("constant image", f"has one grey value alone, {look.low:g}", "take it out, or export it again"))
     elif look.values == 2:
-        found.append(fault("two values alone", f"holds {look.low:g} and {look.high:g} alone, as a mask does", "look at it; name a mask IMAGE_mask"))
+        found.append(fault(TWO, f"holds {look.low:g} and {look.high:g} alone, as a mask does", "look at it; name a mask IMAGE_mask"))
     elif look.at_top > CLIPPED:
         found.append(fault("clipped", f"has {look.at_top:.0%} of its pixels at its highest value, {look.high:g}", "export it with a wider window"))
     if look.deep and look.values > 1 and look.high <= 255:

@@ -16,6 +16,7 @@ from medkit._check import MedkitInputError
 from medkit.data.listing import Item, Listing
 from medkit.data.mask import check_fits, mask_of
 from medkit.data.medmnist import SIDES, medmnist, sum_of
+from medkit.data.perhaps import values_in
 from medkit.data.read import Scan, grey, kind_of, read, read_npz
 from medkit.data.read.dicom import BURNED_IN, MAYBE
 from medkit.data.read.picture import DEEP, KINDS
@@ -119,9 +120,7 @@ def _look(item: Item, scan: Scan, mask: np.ndarray | None) -> Look:
 def _numbers(pixels: np.ndarray) -> tuple[float, float, float, int]:
     """Return low, high, at_top and values of a `Look`."""
     low, high = float(pixels.min()), float(pixels.max())
-    top = int((pixels == pixels.max()).sum())
-    more = 3 if top + int((pixels == pixels.min()).sum()) < pixels.size else 2
-    return low, high, top / pixels.size, 1 if low == high else more
+    return low, high, int((pixels == pixels.max()).sum()) / pixels.size, values_in(pixels)
 
 
 def _thumb(pixels: np.ndarray) -> Tensor:

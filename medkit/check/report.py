@@ -16,7 +16,7 @@ from medkit.check.judging import as_set, judge
 from medkit.data.listing import Fault, Listing
 from medkit.check.looking import Look, look_at, look_at_npz, patients_of
 from medkit.data.likeness import alike_from
-from medkit.data.own import list_own
+from medkit.data.own import list_own, one_patient_a_class
 from medkit.data.twins import bar
 from medkit.figure import short
 
@@ -71,8 +71,14 @@ def check_images(path: str | Path, progress: Callable | None = tqdm, names: bool
         found = list_own(path, names)
         looks = look_at(found, progress)
     groups, known = patients_of(looks)
+    if known and not names and not found.by_mask and one_patient_a_class([look.item.label for look in looks], groups):
+        found.number_classes()
+        by_path = {item.image: item for item in found.items}
+        looks = [look._replace(item=by_path[look.item.image]) for look in looks]
     alike = bar(as_set(found, looks, groups)) if looks else alike_from(found.modality)
     judged = judge(found, looks, groups, known, alike)
+    if any(fault.stops for fault in found.faults):  # why there is nothing to learn has been said
+        judged = [fault for fault in judged if fault.kind != "nothing to learn"]
     faults = sorted([*found.faults, *judged], key=lambda fault: not fault.stops)
     return Report(path.resolve().name, tuple(_facts(found, looks, _patients(looks, groups, known), alike)), tuple(faults), found, tuple(looks))
 
@@ -101,7 +107,7 @@ def _facts(found: Listing, looks: list[Look], patients: str, alike: float) -> li
     with_mask = [look.inside for look in looks if look.mask is not None]
     covered = f"; inside them {statistics.median(with_mask):.1%} of the pixels (median)" if with_mask else ""
     if found.called:
-        facts.append(("folders", "below a class have numbers here, in the order of their names; --names shows those"))
+        facts.append(("folders", "of patients, and below a class, have numbers here, in the order of their names; --names shows those"))
     facts.append(("masks", f"of {len(with_mask)} images{covered}"))
     if found.passed_over:
         facts.append(("passed over", ", ".join(f"{count} × {suffix}" for suffix, count in sorted(found.passed_over.items()))))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from medkit._check import MedkitInputError
 from medkit.data.archive import read_json
 from medkit.data.listing import BY_MASK, Item, Listing
+from medkit.data.words import stem_of
 
 LIST = "dataset.json"
 MODALITIES = {"MRI": "MRI", "CT": "CT", "MR": "MRI"}
@@ -55,7 +57,7 @@ def _list_volumes(found: Listing, listed: dict) -> None:
             continue
         seen.add(str(one["image"]))
         try:
-            image, label = (_inside(found.root, str(one[key])) for key in ("image", "label"))
+            image, label = _inside(found.root, str(one["image"]), channel=True), _inside(found.root, str(one["label"]))
         except MedkitInputError as error:
             found.caught("listed and missing", error)
             continue
@@ -90,15 +92,38 @@ def read_list(root: Path) -> dict:
     return listed | {"training": entries, "labels": numbers, "modality": listed["channel_names"]}
 
 
-def _inside(root: Path, named: str) -> Path:
-    """Return a listed file; one that lies outside the folder, or isn't there, is an error."""
+def is_task(root: Path) -> bool:
+    """Tell whether a folder's dataset.json is of the Decathlon or of nnU-Net, or can't be read; other tools write one, too."""
+    if not (root / LIST).is_file():
+        return False
     try:
-        path = (root / named).resolve()
+        return bool(read_json(root / LIST).keys() & {"training", "numTraining", "channel_names"}) or (root / "imagesTr").is_dir()
+    except MedkitInputError:
+        return True
+
+
+def _inside(root: Path, named: str, channel: bool = False) -> Path:
+    """Return a listed file; one whose path leads out of the folder, or that isn't there, is an error.
+
+    Links in the folder may lead elsewhere: the reader made them.
+
+    Args:
+        channel: it may have nnU-Net's number of the first channel behind its name, which version 1 does not list.
+    """
+    try:
+        path = Path(os.path.normpath(root / named))
+        if not path.is_relative_to(root):
+            raise MedkitInputError(root / LIST, "lists a file outside its folder", "correct the path in it")
         there = path.is_file()
-    except (ValueError, OSError, RuntimeError):  # NUL in it, too long, or links in a circle
+        if channel and not there:
+            stem = stem_of(path)
+            first = path.with_name(f"{stem}_0000{path.name[len(stem) :]}")
+            path, there = (first, True) if first.is_file() else (path, False)
+        path.resolve()
+    except (ValueError, OSError, RuntimeError) as error:  # NUL in it, too long, or links in a circle
+        if isinstance(error, MedkitInputError):
+            raise
         raise MedkitInputError(root / LIST, "lists a file whose name is none", "correct the path in it") from None
-    if not path.is_relative_to(root.resolve()):
-        raise MedkitInputError(root / LIST, "lists a file outside its folder", "correct the path in it")
     if not there:
         raise MedkitInputError(path, "is listed in dataset.json and is not there", "get the folder again")
     return path

@@ -6,6 +6,7 @@ Two read a listing: `own_images` stops at its first fault that stops training, `
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import NamedTuple
 
 from medkit._check import MedkitInputError
 
+SYSTEM = {"@eadir", "#recycle", "#snapshot", "$recycle.bin", "system volume information", "lost+found"}  # folders that no one made
 BY_MASK = ("nothing marked", "marked")  # classes of images that only their masks tell apart
 
 
@@ -51,7 +53,8 @@ class Listing:
 
     title, source, modality: as of an `ImageSet`. by_mask: a slice's class is whether its mask is empty.
     labels: what masks may hold; None: anything. passed_over: files that no one reads, by what they end in.
-    called: what messages and tables call a folder whose own name may be a patient's.
+    called: what messages and tables call a folder whose own name may be a patient's. notes: of the set.
+    inside: it lies alone in the folder that the reader named, and may be the only class there.
     """
 
     root: Path
@@ -66,6 +69,8 @@ class Listing:
     faults: list[Fault] = dataclasses.field(default_factory=list)
     passed_over: Counter = dataclasses.field(default_factory=Counter)
     called: dict[Path, str] = dataclasses.field(default_factory=dict)
+    notes: list[str] = dataclasses.field(default_factory=list)
+    inside: bool = False
 
     def name(self, path: Path) -> str:
         """Return a file's path below the root; folders above it, and those of patients, are not named."""
@@ -81,12 +86,29 @@ class Listing:
         """Write an error of a reader down."""
         self.fault(kind, error.path, error.what, error.fix)
 
-    def fault_of_patients(self) -> None:
-        """Write down, once, that the folders that should be classes are patients."""
+    def fault_of_patients(self, more: str = "") -> None:
+        """Write down, once, that the folders that should be classes are patients; more: to do, besides."""
         if any(fault.kind == "folders of patients" for fault in self.faults):
             return
         what = f"holds a folder for each patient, {len(self.classes)} in all, and none for classes"
-        self.fault("folders of patients", self.root, what, "make CLASS/PATIENT/image.png")
+        fix = f"make CLASS/PATIENT/image.png{more}"
+        if self.inside:
+            fix += f"; if {self.root.name} is a class, it is the only one: put the folder of another class beside it"
+        self.fault("folders of patients", self.root, what, fix)
+
+    def number_classes(self) -> None:
+        """Call the classes by numbers, in items and faults too: their folders turned out to be patients'."""
+        number = {name: f"folder {k}" for k, name in enumerate(self.classes, 1)}
+
+        def numbered(name: str) -> str:
+            return "/".join(number.get(part, part) for part in name.split("/"))
+
+        self.classes = tuple(number.values())
+        self.items = [item._replace(name=numbered(item.name)) for item in self.items]
+        whole = re.compile("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in sorted(number, key=len, reverse=True)))
+        said = [whole.sub(lambda match: number[match[0]], fault.what) for fault in self.faults]
+        self.faults = [fault._replace(name=numbered(fault.name), what=what) for fault, what in zip(self.faults, said)]
+        self.called |= {item.image.parent: item.name.rpartition("/")[0] for item in self.items}
 
     def refuse_faults(self) -> None:
         """Raise the first fault that stops training.
@@ -100,7 +122,7 @@ class Listing:
 
 
 def contents(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Return the files and the folders in a folder, by name, without what is hidden (.name, __MACOSX).
+    """Return the files and the folders in a folder, by name, without what is hidden (.name, __MACOSX) or the system's.
 
     Raises:
         MedkitInputError: it may not be looked into.
@@ -110,4 +132,4 @@ def contents(folder: Path) -> tuple[list[Path], list[Path]]:
         folders = [one for one in inside if one.is_dir()]
     except OSError as error:
         raise MedkitInputError(folder, f"can't be opened ({type(error).__name__})", "look at its permissions") from None
-    return [one for one in inside if one not in folders], [one for one in folders if not one.name.startswith("__")]
+    return [one for one in inside if one not in folders], [one for one in folders if not one.name.startswith("__") and one.name.lower() not in SYSTEM]

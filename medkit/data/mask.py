@@ -10,7 +10,7 @@ import numpy as np
 from medkit._check import MedkitInputError
 from medkit.data.read import Scan, grey, kind_of, read
 from medkit.data.read.geometry import farthest
-from medkit.data.read.picture import TRANSPARENT
+from medkit.data.read.picture import TRANSPARENT, TURNED
 
 PLAIN = "save one mask in a file, with 0 outside and 255 inside"
 FIT = "save it with its image's affine if it was drawn on it, else resample it onto its image"
@@ -59,6 +59,9 @@ def check_fits(path: Path, mask: np.ndarray, image: Scan, mask_scan: Scan | None
         MedkitInputError: names the mask and says what differs.
     """
     has, wants = mask.shape[-2:], image.pixels.shape[1:3]
+    if has == wants[::-1] != wants and TURNED in image.notes:
+        what = f"has {has[1]} × {has[0]} pixels, its image {wants[1]} × {wants[0]} when it is turned as its EXIF or TIFF tag says"
+        raise MedkitInputError(path, what, "turn the mask as the image is shown, or save the image again without the tag")
     if has != wants:
         raise MedkitInputError(path, f"has {has[1]} × {has[0]} pixels, its image {wants[1]} × {wants[0]}", "save both in one size")
     slices = mask.shape[0] if mask.ndim == 3 else 1

@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 
 from medkit._check import MedkitInputError
 from medkit.data.container import PATIENTS, ImageSet, Split, joined, split_by_group, split_off_validation
-from medkit.data.decathlon import LIST, list_task
+from medkit.data.decathlon import is_task, list_task
 from medkit.data.folder import list_tree, unwrapped
 from medkit.data.listing import BY_MASK, Listing
 from medkit.data.medmnist import SIDES, medmnist
@@ -33,9 +33,10 @@ def own_images(path: str | Path, size: int = 64, progress: Callable | None = tqd
     Args:
         path: one of these; `medkit.data.folder` shows more.
             file.npz                     MedMNIST's layout; its three sides as one set
-            FOLDER with dataset.json     a task of the Medical Segmentation Decathlon, or of nnU-Net v2
+            FOLDER with dataset.json     a task of the Medical Segmentation Decathlon, or of nnU-Net
             FOLDER/CLASS/image.png       a folder a class, masks beside as image_mask.png (BUSI's layout)
-            FOLDER/images, FOLDER/masks  images and masks of the same names
+            FOLDER/images, FOLDER/masks  images and masks of the same names, also train_images, train_masks, ...
+            FOLDER/PATIENT/...           three patients or more, each image with its mask
             FOLDER/*.dcm, *.nii.gz ...   images without a class; masks beside as image_mask.nii.gz
         size: pixels along each side. progress: such as tqdm; None for none.
 
@@ -60,8 +61,8 @@ def own_split(path: str | Path, size: int = 64, seed: int = 0, progress: Callabl
 
     Copies of one picture count as one group (`medkit.data.twins`), so that no random split parts them.
 
-    Folders train, val and test are taken at their word. Of two of them the later one is the test, and validation
-    comes from the other by `split_off_validation`. All else is dealt out by `split_by_group`.
+    Folders train, val and test, above the classes or in each, are taken at their word. Of two of them the later one is
+    the test, and validation comes from the other by `split_off_validation`. All else is dealt out by `split_by_group`.
 
     Where training images are all marked, or all not, only masks can be learned: no label is scored, and a note says
     so. Another note names the classes that have no test image.
@@ -79,6 +80,8 @@ def own_split(path: str | Path, size: int = 64, seed: int = 0, progress: Callabl
     data, side = _load(list_own(path), size, progress)
     if len(data.classes) < 2:
         raise MedkitInputError(path, *NOTHING_TO_LEARN)
+    if data.classes == BY_MASK and not data.label.any():
+        raise MedkitInputError(path, *NOTHING_MARKED)
     try:
         split = _by_side(data, side, seed) if any(side) else split_by_group(kept_together(data), seed=seed)
     except ValueError as error:
@@ -96,10 +99,10 @@ def list_own(path: str | Path, names: bool = False) -> Listing:
     root = Path(path).resolve()
     if not root.is_dir():
         raise MedkitInputError(path, "is neither a folder nor an .npz file", f"give {LAYOUTS}")
-    inner = root if (root / LIST).is_file() else unwrapped(root)
-    if (inner / LIST).is_file():
+    inner = root if is_task(root) else unwrapped(root)
+    if is_task(inner):
         return list_task(inner)
-    found = list_tree(inner, names)
+    found = list_tree(inner, names, inner != root)
     found.title = f"folder {root.name}"  # as the reader calls it, whatever lies around the images
     return found
 
@@ -114,10 +117,9 @@ def _load(found: Listing, size: int, progress: Callable | None) -> tuple[ImageSe
     """Return the images of a listing, and the side of each."""
     found.refuse_faults()
     data, owner = stack(found, size, progress)
+    data = dataclasses.replace(data, notes=(*data.notes, *found.notes))
     if found.by_mask:
         data = dataclasses.replace(data, label=data.mask.flatten(1).any(1).long())
-        if not data.label.any():
-            raise MedkitInputError(found.root, *NOTHING_MARKED)
     elif data.unit in PATIENTS and one_patient_a_class(data.label.tolist(), data.group.tolist()):
         found.fault_of_patients()
         found.refuse_faults()

@@ -16,6 +16,7 @@ from medkit.data.container import ImageSet, unit_of
 from medkit.data.leaks import patient_in
 from medkit.data.listing import Item, Listing
 from medkit.data.mask import check_fits, mask_of
+from medkit.data.perhaps import perhaps_masks, values_in
 from medkit.data.read import HU, Scan, grey, read
 from medkit.data.resize import resize_image, resize_mask
 from medkit.data.twins import joined_by
@@ -32,6 +33,8 @@ class _Slices(NamedTuple):
     spacing: tuple[float, float]  # millimetres between rows and columns, as resized; NaN where unknown
     square: bool
     scan: Scan  # without its pixels
+    values: int  # as `values_in` says
+    shape: tuple[int, ...]  # as stored: slices, height, width
 
 
 def stack(found: Listing, size: int, progress: Callable | None = tqdm) -> tuple[ImageSet, Tensor]:
@@ -50,6 +53,8 @@ def stack(found: Listing, size: int, progress: Callable | None = tqdm) -> tuple[
     items = found.items
     shown = items if progress is None or len(items) < MANY else progress(items, desc="reading files")
     read_in = [_slices(item, size, found.labels) for item in shown]
+    for fault in perhaps_masks(found, items, [one.values for one in read_in], [one.shape for one in read_in])[0]:
+        raise MedkitInputError(found.root / fault.name, fault.what, fault.fix)
     counts = [len(one.image) for one in read_in]
     names = [f"{item.name} slice {k}" if n > 1 else item.name for item, n in zip(items, counts) for k in range(n)]
     owner = torch.arange(len(items)).repeat_interleave(torch.tensor(counts, dtype=torch.int64))
@@ -84,7 +89,7 @@ def _slices(item: Item, size: int, labels: Collection[int] | None) -> _Slices:
     height, width = pixels.shape[-2:]
     spacing = (scan.spacing[1] * height / size, scan.spacing[2] * width / size) if scan.spacing else (float("nan"),) * 2
     image, mask = resize_image(torch.from_numpy(pixels.copy()), size), resize_mask(torch.from_numpy(inside), size)
-    return _Slices(image, mask, spacing, height == width, scan._replace(pixels=np.empty(0)))
+    return _Slices(image, mask, spacing, height == width, scan._replace(pixels=np.empty(0)), values_in(pixels), pixels.shape)
 
 
 def groups_of(items: Sequence[Item], scans: Sequence, counts: Sequence[int]) -> tuple[list[int], bool]:

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from medkit._check import MedkitInputError
-from medkit.data.folder import is_image_name, stem_of
 from medkit.data.public import TUMOURS
+from medkit.data.words import is_image_name, stem_of
 from medkit.prepare import chosen, twins
 from medkit.prepare.pictures import mask, picture, root_with
 from medkit.prepare.result import Prepared

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from medkit._check import MedkitInputError
-from medkit.data.folder import MASK_NAME, is_image_name, stem_of
 from medkit.data.public import BREAST
 from medkit.data.twins import joined_by
+from medkit.data.words import MASK_NAME, is_image_name, stem_of
 from medkit.prepare import chosen, twins
 from medkit.prepare.pictures import mask, picture, root_with
 from medkit.prepare.result import Prepared

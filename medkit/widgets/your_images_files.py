@@ -21,10 +21,10 @@ from PIL import Image
 from medkit import lesson
 from medkit._check import MedkitInputError
 from medkit.data.container import ImageSet
-from medkit.data.folder import is_image
 from medkit.data.phantom import phantom
 from medkit.data.read import kind_of
 from medkit.data.read.dicom import silent
+from medkit.data.words import is_image
 
 SAMPLE, SPOILT = "ct_sample", "ct_spoilt"  # the folders' names
 COUNTS = {True: 60, False: 240}  # images, in fast mode and in full; two a patient
