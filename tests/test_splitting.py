@@ -160,3 +160,12 @@ def test_training_images_of_one_kind_teach_masks_alone(tmp_path, is_marked):
     report, split = both(tmp_path)
     [fault] = of_kind(report, "one kind to learn")
     assert ("nothing marked" in fault.what) != is_marked and not split.test.scored.any()
+
+
+@pytest.mark.parametrize("names, is_told", [(("TCGA_1", "TCGA_2", "TCGA_3"), True), (("0", "1", "2"), False), (("grade 1", "grade 2"), False), (("a1", "b2", "c3"), False)])
+def test_classes_that_differ_by_a_number_alone_may_be_patients(tmp_path, names, is_told):
+    for number, name in enumerate(names):
+        for k in range(4):
+            save(tmp_path / name / f"{number}{k}.png", pixels(10 * number + k))
+    report, _ = both(tmp_path)
+    assert bool(of_kind(report, "classes by number")) == is_told

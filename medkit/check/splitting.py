@@ -8,11 +8,13 @@
 | few patients | of a class, copies of one picture counted once |
 | class without training, class without test | of a set that folders split already |
 | one kind to learn | training images are all marked, or all not |
+| classes by number | three or more that are called alike but for a number |
 | class imbalance | of the images |
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
@@ -44,7 +46,7 @@ def judge_split(found: Listing, looks: Sequence[Look], groups: Sequence[int], kn
     if found.by_mask and not images[1]:
         return [Fault("nothing marked", found.root.name, *NOTHING_MARKED)]
     split = _on_two_sides(looks, groups) or _few(found, looks, _kept_together(looks, groups, twins))
-    return [*split, *_taught(found, looks), *_uneven(found, images)]
+    return [*split, *_taught(found, looks), *_numbered(found), *_uneven(found, images)]
 
 
 def leak_between(one: Look, other: Look) -> str:
@@ -119,6 +121,15 @@ def _taught(found: Listing, looks: Sequence[Look]) -> list[Fault]:
         *(Fault("class without training", found.classes[k], "has no training image", "add some, or take the class out") for k in sorted(asked - taught)),
         *(Fault("class without test", found.classes[k], "has no test image", said, False) for k in sorted(taught - tested)),
     ]
+
+
+def _numbered(found: Listing) -> list[Fault]:
+    """Classes whose names differ by a number alone: grades, or patients whose folders do not say so."""
+    shapes = {re.sub(r"\d+", "#", name) for name in found.classes}
+    if len(found.classes) < 3 or len(shapes) > 1 or not re.search(r"[^\W\d_].*#", shapes.pop()):
+        return []
+    what = f"has {len(found.classes)} classes whose names differ by a number alone, {found.classes[0]} to {found.classes[-1]}"
+    return [Fault("classes by number", found.root.name, what, "right if they are grades; if they are patients, make CLASS/PATIENT/image.png", False)]
 
 
 def _uneven(found: Listing, images: Counter) -> list[Fault]:
