@@ -245,7 +245,7 @@ def test_hand_a_stand_in_for_everybody_is_no_patient(tmp_path):
         groups, unit, notes = taken(tmp_path, (nobody, "1.1"), (nobody, "1.1"), (nobody, "1.2"), (nobody, ""))
         assert (groups, unit) == ([0, 0, 1, 2], UNKNOWN) and "Patients unknown" in notes  # slices of one study stay together
     assert taken(tmp_path, ("", "1.1"), ("P1", "1.1"), ("P1", "1.2"))[:2] == ([0, 0, 0], "patient")  # the study says whose the first is
-    assert taken(tmp_path, ("anon01", ""), ("anon02", ""), ("0", ""))[:2] == ([0, 1, 2], "patient")
+    assert taken(tmp_path, ("anon01", ""), ("anon02", ""), ("0", ""))[:2] == ([0, 1, 2], "patient, one image each")
 
 
 def test_hand_one_name_in_many_studies_is_told(tmp_path):

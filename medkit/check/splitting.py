@@ -124,7 +124,9 @@ def _taught(found: Listing, looks: Sequence[Look]) -> list[Fault]:
 
 
 def _numbered(found: Listing) -> list[Fault]:
-    """Classes whose names differ by a number alone: grades, or patients whose folders do not say so."""
+    """Folders of classes whose names differ by a number alone: grades, or patients whose folders do not say so."""
+    if not found.layout.startswith("a folder a class"):
+        return []
     shapes = {re.sub(r"\d+", "#", name) for name in found.classes}
     if len(found.classes) < 3 or len(shapes) > 1 or not re.search(r"[^\W\d_].*#", shapes.pop()):
         return []

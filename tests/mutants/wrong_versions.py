@@ -613,8 +613,8 @@ WRONG = (
         "data.public",
         (
             "near-twins parted",
-            'group=torch.as_tensor(arrays["group"]).long()',
-            "group=torch.arange(len(image))",
+            'torch.as_tensor(arrays["group"]).long()',
+            "torch.arange(len(image))",
         ),
         (
             "slices of one patient parted",
