@@ -296,3 +296,65 @@ def test_edge_two_files_of_one_name_may_be_an_image_and_its_mask(tmp_path):
     Image.fromarray(np.asarray(disc())).save(tmp_path / "0.png")
     (fault,) = [fault for fault in list_own(tmp_path).faults]
     assert fault.fix == "rename one of them; if one is the other's mask, call it 0_mask.png"
+
+
+# ---- what is no mask, and no patient
+
+
+@pytest.mark.parametrize("name", ["p{}_roi1.png", "p{}_lesion.png", "p{}_label3.png"])
+def test_edge_grey_images_that_are_called_as_masks_are_no_masks(tmp_path, name):
+    for k in range(8):
+        for number, one in enumerate((f"p{k}.png", name.format(k))):
+            (tmp_path / ("ill", "well")[k % 2]).mkdir(exist_ok=True)
+            grey = np.random.default_rng(100 * number + k).integers(60, 200, (16, 16)).astype(np.uint8)
+            Image.fromarray(grey).save(tmp_path / ("ill", "well")[k % 2] / one)
+    report = check_images(tmp_path, progress=None)
+    assert {fault.kind for fault in report.faults if fault.stops} == {"unusable mask"}
+    with pytest.raises(MedkitInputError, match="is no mask: 100% of its pixels are neither dark nor bright; .*an image needs a name"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["masks", "segmentations", "Labels"])
+def test_edge_a_folder_of_masks_that_would_be_a_class_stops(tmp_path, kind):
+    for k in range(4):
+        picture(tmp_path / "frames" / f"frame_{k}.png", k)
+        mask(tmp_path / kind / f"a{k}.png")
+    assert ("masks as a class", kind) in told(check_images(tmp_path, progress=None))
+    with pytest.raises(MedkitInputError, match="would be a class; call the folder of their images images"):
+        read(tmp_path)
+
+
+def test_hand_one_folder_of_images_with_a_mask_each_needs_no_class(tmp_path):
+    for k in range(5):
+        picture(tmp_path / "CXR_png" / f"{k}.png", k)
+        mask(tmp_path / "mask" / f"{k}_mask.png")
+    data, _ = read(tmp_path)
+    assert data.classes == ("nothing marked", "marked") and data.mask.flatten(1).any(1).all()
+
+
+@pytest.mark.parametrize("below, is_known", [
+    (("axial", "coronal", "sagittal"), False), (("40X", "100X", "200X"), False), (("batch1", "batch2", "batch3"), False),
+    (("ductal", "lobular", "tubular"), False), (("Meier", "Weber", "Schulz"), True), (("1", "2", "3"), True),
+])  # fmt: skip
+def test_hand_views_magnifications_and_kinds_are_no_patients(tmp_path, below, is_known):
+    for number, one in enumerate(below):
+        for k in range(4):
+            picture(tmp_path / ("ill", "well")[k % 2] / one / f"{number}{k}.png", 10 * number + k)
+    assert (read(tmp_path)[0].unit == "patient") == is_known
+
+
+@pytest.mark.parametrize("below, is_told", [("hospital {}", False), ("patient {}", True)])
+def test_hand_folders_that_stand_on_two_sides_are_patients_where_they_are_called_so(tmp_path, below, is_told):
+    for number in range(3):
+        for k in range(8):
+            picture(tmp_path / ("train", "test")[k // 6] / ("ill", "well")[k % 2] / below.format(number) / f"{number}{k}.png", 10 * number + k)
+    report = check_images(tmp_path, progress=None)
+    assert ("patient on two sides" in [fault.kind for fault in report.faults]) == is_told
+
+
+def test_hand_below_views_the_next_folders_are_patients(tmp_path):
+    for view in ("axial", "coronal"):
+        for number in range(8):
+            picture(tmp_path / ("ill", "well")[number % 2] / view / f"patient {number}" / "a.png", 10 * number + len(view))
+    data, _ = read(tmp_path)
+    assert data.unit == "patient" and len(data.group.unique()) == 8

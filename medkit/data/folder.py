@@ -32,7 +32,7 @@ from medkit.data.listing import BY_MASK, Fault, Item, Listing, contents
 from medkit.data.pairs import pair
 from medkit.data.places import FEW, Place, patient_levels, places_of
 from medkit.data.read import grey, read
-from medkit.data.words import KEPT, SUFFIXES, UNREAD, ending_of, is_image, may_be_classes, of_a_patient, role_of, stem_of
+from medkit.data.words import FOR_MASKS, KEPT, SUFFIXES, UNREAD, ending_of, is_image, may_be_classes, of_a_patient, role_of, stem_of
 
 MOST_LINKS = 100  # of one folder
 
@@ -87,6 +87,8 @@ def list_tree(root: Path, names: bool = False, inside: bool = False) -> Listing:
     images = _with_masks_on_their_side(found, images, masks)
     if patients and not any(masks.values()):
         images = [place._replace(kind=place.below[0]) for place in images]
+    if len({place.kind for place in images}) == 1 and all(masks.values()):  # one folder, whatever it is called, and a mask for each
+        images = [place._replace(kind=None) for place in images]
     kinds = sorted({place.kind for place in images if place.kind is not None})
     if kinds or not images:
         found.layout = "a folder a class"
@@ -171,10 +173,16 @@ def _judge_classes(found: Listing, files: list[Path], images: list[Place]) -> No
             first = next(place for place in images if place.kind == kind)
             folder = next(one for one in first.path.parents if one.name == kind)
             what = f"lies beside folders of images and of masks, and holds {sum(place.kind == kind for place in images)} images"
-            found.fault("beside images and masks", folder, what, "take it out of this folder; or give each class a folder with images/ and masks/ in it")
+            found.fault("beside images and masks", folder, what, "take it out of this folder; if it holds the masks, call it masks and take the other out; or give each class a folder with images/ and masks/ in it")
     else:
         for place in loose:
             found.fault("beside the class folders", place.path, "lies beside the class folders", "move it into its class's folder")
+    for kind in names:
+        if kind.lower() in FOR_MASKS:
+            folder = next(one for one in next(place for place in images if place.kind == kind).path.parents if one.name == kind)
+            what = "is called as a folder of masks, and would be a class"
+            fix = "call the folder of their images images, and each mask as its image; or give the class another name"
+            found.fault("masks as a class", folder, what, fix)
     if len(names) < 2 and not loose:
         few = f"must hold at least 2 class folders, got {len(names)}"
         found.fault("too few classes", root, few, "make CLASS/image.png, one folder a class")

@@ -13,10 +13,13 @@ from medkit.data.read.geometry import farthest
 from medkit.data.read.picture import TRANSPARENT, TURNED
 
 PLAIN = "save one mask in a file, with 0 outside and 255 inside"
+NO_MASK = f"{PLAIN}; an image needs a name that is no mask's"
 FIT = "save it with its image's affine if it was drawn on it, else resample it onto its image"
 APART = 0.1  # voxels that corners of a mask and its image may lie apart: headers are rounded
 COLOURED = 32  # by which colours of one pixel may differ: lossy files are not quite grey
 FEW = 4  # values of a file in which even one beside black or white is a label
+BETWEEN = 0.15  # share of pixels that may be neither dark nor bright: soft edges, and no picture in grey
+MOST_LABELS = 1000  # of a volume; atlases of the brain have hundreds
 ROUNDED = 1e-3  # by which a label may miss a whole number: slopes are rounded
 
 
@@ -85,6 +88,9 @@ def _of_picture(path: Path, pixels: np.ndarray, values: np.ndarray) -> np.ndarra
     label = _label_between(values) if highest > 1 else None
     if label is not None:
         raise MedkitInputError(path, f"is a map of several labels: it has even areas of {label:g}", PLAIN)
+    between = float(((values > 32) & (values < 223)).mean()) if highest > 1 else 0.0
+    if between > BETWEEN:
+        raise MedkitInputError(path, f"is no mask: {between:.0%} of its pixels are neither dark nor bright", NO_MASK)
     return values >= (127.5 if highest > 1 else 0.5)
 
 
@@ -110,6 +116,8 @@ def _of_labels(path: Path, values: np.ndarray, labels: Collection[int] | None) -
     odd = found[(np.abs(found - whole) > ROUNDED) | (whole < 0)]
     if len(odd):
         raise MedkitInputError(path, f"holds {odd[0]:g}, which is no label", "save it as whole numbers, 0 outside")
+    if len(found) > MOST_LABELS:
+        raise MedkitInputError(path, f"is no mask: it holds {len(found):,} different values", NO_MASK)
     unknown = [int(label) for label in whole if labels is not None and int(label) not in labels]
     if unknown:
         raise MedkitInputError(path, f"holds the label {unknown[0]}, which is not listed", "list it in dataset.json, or correct the mask")

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from medkit.data.leaks import patient_in
 from medkit.data.listing import Listing
 from medkit.data.words import (
-    IMAGES, LIKE_A_MASK, MASK_ALONE, MASK_NAME, MASKS, ORDER, are_patients, is_fold, of_a_patient, role_of, side_in, side_of, stem_of,
+    IMAGES, LIKE_A_MASK, MASK_ALONE, MASK_NAME, MASKS, ORDER, are_no_patients, are_patients, is_fold, of_a_patient, role_of, side_in, side_of, stem_of,
 )  # fmt: skip
 
 FEW = 3  # folders below the classes, from which on each is a patient's
@@ -95,20 +95,28 @@ def places_of(found: Listing, files: list[Path]) -> list[Place]:
 def patient_levels(places: list[Place], patients: bool) -> tuple[int, ...]:
     """Return which of the folders below the classes make a patient; () where none do.
 
-    The first below the class does, from three of them on. Where there are fewer, such as hospitals, the next does
-    with it, if its name is a patient's and not a series'.
+    The first below the class does, from three of them on, unless they are views or other parts by their names, or one
+    stands on two sides and is not called as a patient's. Where it does not, the next does with it, if its name is a
+    patient's and not a series'.
 
     Args:
         patients: there are no classes, the first folder is a patient's.
     """
     if patients:
         return (0,)
+    levels: tuple[int, ...] = ()
     for level in range(max((len(place.below) for place in places), default=0)):
         deep = [place for place in places if len(place.below) > level]
-        keys = {place.below[: level + 1] for place in deep}
-        names = {place.below[level] for place in deep}
-        if (level == 0 and (len(names) >= FEW or all(map(of_a_patient, names)))) or (level and len(keys) >= FEW and are_patients(names)):
-            return tuple(range(level + 1))
+        keys, names = {place.below[: level + 1] for place in deep}, {place.below[level] for place in deep}
+        if are_no_patients(names):
+            continue
+        levels += (level,)
+        if level == 0:
+            on_two = len({(place.side, place.below[0]) for place in deep}) > len(names)
+            if all(map(of_a_patient, names)) or (len(names) >= FEW and not on_two):
+                return levels
+        elif len(keys) >= FEW and are_patients(names):
+            return levels
     return ()
 
 

@@ -33,6 +33,7 @@ MASK_ALONE = re.compile(r"(masks?|seg|segmentation|labels?|gt|ground[-_ ]?truth|
 
 IMAGES = {"images", "image", "imgs", "img", "imagestr", "imagests"}
 MASKS = {"masks", "mask", "labels", "label", "labelstr", "labelsts", "segmentations", "segmentation", "annotations", "gt", "ground_truth"}
+FOR_MASKS = MASKS - {"mask", "label", "gt"} | {"segs", "msks", "groundtruth"}  # what no class is called
 IMAGE_WORDS = {"images", "image", "imgs", "img", "input", "inputs", "original", "originals", "imagestr", "imagests"}
 MASK_WORDS = {"masks", "mask", "msk", "msks", "labels", "label", "labelstr", "labelsts", "segmentations", "segmentation", "annotations", "annotation", "gt", "groundtruth", "seg", "segs"}  # fmt: skip
 
@@ -40,6 +41,8 @@ SIDES = {"train": "train", "training": "train", "val": "val", "valid": "val", "v
 ORDER = ("train", "val", "test")
 _BESIDE_A_SIDE = {"set", "sets", "data", "dataset", "folder", "split", "images", "image", "imgs", "img", "pictures", "samples", "cases"}
 _FOLD = re.compile(r"(?:.*[^a-z])?(?:fold|cv|part|batch)[-_ ]?\d+", re.IGNORECASE)
+_VIEW = re.compile(r"axial|coronal|sagittal|lateral|frontal|left|right|[lr]?(cc|mlo)|ap|pa|\d+x|(series|view)[-_ ]?\d*", re.IGNORECASE)
+_KIND = re.compile(r"[a-z]{3,}")  # one small word
 _SERIES = re.compile(r"(?:series|ser|se|study|st|s|scan|visit|ses|session|view|left|right|l|r|cc|mlo|ap|pa|t|anat|pre|post|\d+x)[-_ ]?\d*", re.IGNORECASE)
 _UID = re.compile(r"\d+(\.\d+)+")
 _MANY_DIGITS = re.compile(r"\d{3}")
@@ -151,6 +154,15 @@ def are_patients(names: set[str]) -> bool:
         return False
     shapes = {re.sub(r"\d+", "#", name) for name in names}
     return all(map(of_a_patient, names)) or (len(shapes) == 1 and bool(re.search("[^#]#", shapes.pop())))
+
+
+def are_no_patients(names: set[str]) -> bool:
+    """Tell whether folders below a class are views, magnifications, parts or kinds rather than patients', by their names.
+
+    >>> are_no_patients({"axial", "coronal"}), are_no_patients({"40X", "100X"}), are_no_patients({"Meier", "Weber"})
+    (True, True, False)
+    """
+    return all(_VIEW.fullmatch(name) or _KIND.fullmatch(name) or is_fold(name) for name in names)
 
 
 def may_be_classes(names: set[str]) -> bool:
