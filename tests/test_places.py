@@ -358,3 +358,10 @@ def test_hand_below_views_the_next_folders_are_patients(tmp_path):
             picture(tmp_path / ("ill", "well")[number % 2] / view / f"patient {number}" / "a.png", 10 * number + len(view))
     data, _ = read(tmp_path)
     assert data.unit == "patient" and len(data.group.unique()) == 8
+
+
+def test_hand_below_kinds_equal_numbers_are_of_different_patients(tmp_path):
+    for number, kind in enumerate(("ductal", "lobular")):
+        for k in range(8):
+            picture(tmp_path / ("ill", "well")[k % 2] / kind / f"P{k}" / "a.png", 10 * number + k)
+    assert len(read(tmp_path)[0].group.unique()) == 16

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from medkit.data.leaks import patient_in
 from medkit.data.listing import Listing
 from medkit.data.words import (
-    IMAGES, LIKE_A_MASK, MASK_ALONE, MASK_NAME, MASKS, ORDER, are_no_patients, are_patients, is_fold, of_a_patient, role_of, side_in, side_of, stem_of,
+    IMAGES, LIKE_A_MASK, MASK_ALONE, MASK_NAME, MASKS, ORDER, are_kinds, are_patients, are_views, is_fold, of_a_patient, role_of, side_in, side_of, stem_of,
 )  # fmt: skip
 
 FEW = 3  # folders below the classes, from which on each is a patient's
@@ -95,9 +95,9 @@ def places_of(found: Listing, files: list[Path]) -> list[Place]:
 def patient_levels(places: list[Place], patients: bool) -> tuple[int, ...]:
     """Return which of the folders below the classes make a patient; () where none do.
 
-    The first below the class does, from three of them on, unless they are views or other parts by their names, or one
+    The first below the class does, from three of them on, unless they are views, kinds or parts by their names, or one
     stands on two sides and is not called as a patient's. Where it does not, the next does with it, if its name is a
-    patient's and not a series'.
+    patient's and not a series'; with views it does alone, for a patient has several.
 
     Args:
         patients: there are no classes, the first folder is a patient's.
@@ -108,9 +108,11 @@ def patient_levels(places: list[Place], patients: bool) -> tuple[int, ...]:
     for level in range(max((len(place.below) for place in places), default=0)):
         deep = [place for place in places if len(place.below) > level]
         keys, names = {place.below[: level + 1] for place in deep}, {place.below[level] for place in deep}
-        if are_no_patients(names):
+        if are_views(names):
             continue
         levels += (level,)
+        if are_kinds(names):
+            continue
         if level == 0:
             on_two = len({(place.side, place.below[0]) for place in deep}) > len(names)
             if all(map(of_a_patient, names)) or (len(names) >= FEW and not on_two):

@@ -156,13 +156,22 @@ def are_patients(names: set[str]) -> bool:
     return all(map(of_a_patient, names)) or (len(shapes) == 1 and bool(re.search("[^#]#", shapes.pop())))
 
 
-def are_no_patients(names: set[str]) -> bool:
-    """Tell whether folders below a class are views, magnifications, parts or kinds rather than patients', by their names.
+def are_views(names: set[str]) -> bool:
+    """Tell whether folders below a class are views or magnifications of the same patients, by their names.
 
-    >>> are_no_patients({"axial", "coronal"}), are_no_patients({"40X", "100X"}), are_no_patients({"Meier", "Weber"})
+    >>> are_views({"axial", "coronal"}), are_views({"40X", "100X"}), are_views({"ductal", "lobular"})
     (True, True, False)
     """
-    return all(_VIEW.fullmatch(name) or _KIND.fullmatch(name) or is_fold(name) for name in names)
+    return all(map(_VIEW.fullmatch, names))
+
+
+def are_kinds(names: set[str]) -> bool:
+    """Tell whether folders below a class are kinds, places or parts of a set rather than patients', by their names.
+
+    >>> are_kinds({"ductal", "lobular"}), are_kinds({"batch 1", "batch 2"}), are_kinds({"Meier", "Weber"})
+    (True, True, False)
+    """
+    return all(_KIND.fullmatch(name) or _VIEW.fullmatch(name) or is_fold(name) for name in names)
 
 
 def may_be_classes(names: set[str]) -> bool:
