@@ -35,5 +35,28 @@ def try_writing(folder: Path) -> None:
         OSError: one of both can't be done.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    _try_in(folder)
+
+
+def try_place(folder: Path) -> None:
+    """Find out whether a folder is there, or can be made, and written into; nothing is left of the trial.
+
+    Of a folder that is not there yet, the nearest one above it is tried.
+
+    Raises:
+        OSError: it can't.
+    """
+    while True:
+        try:
+            folder.lstat()  # a link to nowhere is there, and can't be written into
+            break
+        except FileNotFoundError:
+            if folder.parent == folder:  # no such drive, or the caller's own folder is gone
+                raise
+            folder = folder.parent
+    _try_in(folder)
+
+
+def _try_in(folder: Path) -> None:
     with tempfile.TemporaryFile(dir=folder):
         pass

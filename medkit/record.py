@@ -17,7 +17,7 @@ import torch
 
 import medkit
 from medkit._check import MedkitInputError
-from medkit._files import try_writing, write_whole
+from medkit._files import try_place, write_whole
 
 
 def machine(device: torch.device) -> dict:
@@ -42,13 +42,13 @@ def machine(device: torch.device) -> dict:
 
 
 def check_writable(path: Path) -> None:
-    """Find out before a long run, not after it, that its record can't be written.
+    """Find out before a long run, not after it, that its record can't be written; no folder is made.
 
     Raises:
         MedkitInputError: the folder can't be made or written.
     """
     try:
-        try_writing(path.parent)
+        try_place(path.parent)
     except OSError as error:
         raise MedkitInputError(
             path, f"can't be written ({error.strerror})", "name another file with --out"

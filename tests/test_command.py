@@ -116,3 +116,29 @@ def test_share(monkeypatch):
     monkeypatch.setenv("RANK", "2")
     monkeypatch.setenv("WORLD_SIZE", "4")
     assert _command.share() == (2, 4)
+
+
+REFUSED = {  # arguments that are refused once the command has begun; nothing is called "nope", and MEDKIT_DATA is not set
+    "reproduce": ["--data", "nope"],
+    "ablate": ["--data", "nope"],
+    "multiverse": ["--data", "us"],
+    "anomaly": ["--data", "us"],
+    "deploy": ["--data", "nope"],
+    "explain": ["--data", "nope"],
+    "synthesise": ["--data", "nope"],
+    "shift": ["--data", "nope", "nothing"],
+    "prepare": ["us", "nope"],
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_refused_command_makes_no_folder(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("MEDKIT_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert importlib.import_module(f"medkit.{name}").main([*REFUSED[name], "--out", str(tmp_path / "out" / "inner")]) == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith("medkit: ") and not list(tmp_path.iterdir())
+
+
+def test_whoever_can_be_refused_and_writes_to_out_is_asked():
+    writing = {name for name, several in COMMANDS.items() if any("--out" in arguments for arguments in several)}
+    assert writing - {"teach"} == set(REFUSED)  # teach grades what it has found first

@@ -4,11 +4,13 @@ import dataclasses
 import json
 from collections import namedtuple
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from model_contract import draw, seeded
+from PIL import Image
 from torch import nn
 
 from medkit import presets
@@ -240,6 +242,48 @@ def test_the_command_leaves_records_and_tables(tiny):
     (out / "CNN-seed0.json").write_text("{}", encoding="utf-8")
     with pytest.raises(MedkitInputError, match="no record"):
         command._read(out / "CNN-seed0.json", hybrid["data"], {"preset": "quick", "epochs": 5})
+
+
+def refused(folder, monkeypatch, capsys):
+    """Return what the command says of a folder that it must refuse before any training, leaving nothing behind."""
+    monkeypatch.setattr(run, "train", lambda *arguments: pytest.fail("it began to train"))
+    out = folder.parent / "out"
+    assert command.main(["--data", str(folder), "--size", "32", "--device", "cpu", "--out", str(out)]) == 2 and not out.exists()
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith(f"medkit: {folder.name} has no ") and said.endswith("or take phantom, us or mri")
+    return said
+
+
+def drawn(path, seed, marked=None):
+    """Write a picture of noise, or where `marked` is given a mask with a square or without."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (32, 32), dtype=np.uint8)
+    if marked is not None:
+        pixels[:] = 0
+        pixels[8:16, 8 + seed % 8 : 20] = 255 * marked
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+
+
+def test_a_set_without_masks_is_refused_before_training(tmp_path, monkeypatch, capsys):
+    for seed in range(24):
+        drawn(tmp_path / "mine" / ("ill" if seed % 2 else "well") / f"{seed}.png", seed)
+    assert "has no masks" in refused(tmp_path / "mine", monkeypatch, capsys)
+
+
+def test_a_set_whose_labels_are_not_scored_is_refused_before_training(tmp_path, monkeypatch, capsys):
+    for seed in range(24):
+        drawn(tmp_path / "mine" / "images" / f"{seed}.png", seed)
+        drawn(tmp_path / "mine" / "masks" / f"{seed}.png", seed, marked=True)
+    assert "has no label to learn" in refused(tmp_path / "mine", monkeypatch, capsys)
+
+
+def test_a_set_without_a_lesion_among_the_tested_is_refused_before_training(tmp_path, monkeypatch, capsys):
+    for side, marks in (("train", (True, False)), ("val", (True, False)), ("test", (False,))):
+        for seed in range(12):
+            name = f"{side}{seed}.png"
+            drawn(tmp_path / "mine" / side / "images" / name, 100 * len(side) + 50 * (side == "test") + seed)
+            drawn(tmp_path / "mine" / side / "masks" / name, seed, marked=marks[seed % len(marks)])
+    assert "no test image with a lesion" in refused(tmp_path / "mine", monkeypatch, capsys)
 
 
 def explained(inside=0.5, alike=0.1, unit="patient", seeds=3, tier="real", pointing=0.9):

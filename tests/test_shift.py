@@ -317,6 +317,23 @@ def test_k16_has_two_halves(monkeypatch, first, lost, wanted):
     assert found.records[0] == "r/a.json" and len(found.records) == 7
 
 
+def test_no_number_for_labels_stands_where_a_training_had_none():
+    both, marked = world("both", 0.5), world("marked", 0.5, first=1)
+    silent = (dataclasses.replace(side, scored=torch.zeros_like(side.scored)) for side in (marked.split.train, marked.split.val, marked.split.test))
+    found = (both, marked._replace(split=Split(*silent)))
+    records = []
+    for target in (0, 1):
+        pair = pair_of(found, target)
+        records += [fixed_answer(pair), trained(pair, OTHERS), trained(pair, ITSELF)]
+    assert [one["labels_learned"] for one in records] == [False, False, True, True, True, False]
+    for target in ("both", "marked"):
+        assert show.asked(records, target, "dice") and not show.asked(records, target, "balanced_accuracy")
+    assert "balanced accuracy" not in show.render(records)
+    for one in records:
+        one.pop("labels_learned")  # records from before it was noted are of sets whose labels are scored
+    assert show.asked(records, "both", "balanced_accuracy")
+
+
 def test_two_folders_of_the_reader_s_can_be_a_target_and_a_source(tmp_path):
     from PIL import Image
 

@@ -140,6 +140,27 @@ def test_the_table_says_what_the_records_say(done):
     assert (done[0] / "tables.txt").read_text(encoding="utf-8").startswith("Made images")
 
 
+def test_a_class_of_which_no_gan_made_any_has_no_share_of_empty_masks(done, tmp_path):
+    plan, wanted, task = given(tmp_path, "GAN")
+    task = dataclasses.replace(task, train=dataclasses.replace(task.train, label=torch.ones_like(task.train.label)))
+    shares = run.made_for(plan, wanted, task).facts["empty_masks"]
+    assert [share == share for share in shares] == [False, True] + [False] * (len(shares) - 2) and len(shares) == len(task.train.classes)
+    records = records_of(done[0])
+    for record in records:
+        if "empty_masks" in record["synthetic"]:
+            record["synthetic"]["empty_masks"] = [None, 0.25, None]
+    said = next(note for note in sheet(records).notes if note.startswith("Masks by the GAN, 12 labels"))
+    assert said == f"Masks by the GAN, 12 labels, that are empty: {records[0]['data']['classes'][1]} 25 %."
+
+
+def test_where_no_label_is_scored_the_table_counts_the_images_of_the_dice(done):
+    records = records_of(done[0])
+    for record in records:
+        record["data"]["truth"]["scored"] = [False] * record["data"]["test"]
+    text = str(sheet(records))
+    assert f"n = {records[0]['data']['test']} test images, " in text and "accuracy" not in text
+
+
 def test_a_set_that_can_t_be_used_is_one_sentence(tmp_path, monkeypatch, capsys):
     found = LOADED("phantom", dataclasses.replace(TINY, size=32))
     bare = {side: dataclasses.replace(getattr(found.split, side), mask=None) for side in ("train", "val", "test")}

@@ -105,7 +105,7 @@ def _below(study: Study, arms: dict[tuple[int, str], list[dict]]) -> tuple[str, 
     """Return what stands below a table: the question, n, unit and seeds, and what to beware of."""
     runs = [run for found in arms.values() for run in found]
     data, metric = runs[0]["data"], headline(runs[0]["data"])
-    scored = sum(data["truth"]["scored"])
+    scored = sum(data["truth"]["scored"]) or data["test"]  # where no label is scored, Dice alone is shown
     n = f"n = {scored} test images" + (f" (Dice {data['test']})" if data["masks"] and scored < data["test"] else "")
     seeds = ", ".join(map(str, sorted({run["seed"] for run in runs})))
     counts = sorted({len(found) for found in arms.values()})

@@ -44,6 +44,7 @@ def _run(chosen: argparse.Namespace) -> None:
     record.check_writable(out / "tables.txt")
     _command.say(f"{sets.called(chosen.data)}: loading …")
     loaded = sets.load(chosen.data, preset)
+    run.check(chosen.data, loaded.split)
     task = experiment.prepare(loaded.split, Preparation(), device, loaded.facts)
     who = {"preset": chosen.preset, "epochs": preset.settings.epochs}
     records = []

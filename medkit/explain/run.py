@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from medkit import experiment
+from medkit._check import MedkitInputError
+from medkit.data.container import Split
 from medkit.explain import maps, measures, sanity
 from medkit.settings import Settings
 from medkit.training import predict
@@ -25,6 +27,24 @@ NEED_ATTENTION = ("attention", "rollout")
 BATCH = 64
 
 
+def check(name: str, split: Split) -> None:
+    """Refuse a set of which nothing can be explained: before the training, not after it.
+
+    Args:
+        name: of the set, for the error; split: as loaded.
+
+    Raises:
+        MedkitInputError: no masks, no label to learn from, or no test image with a lesion in its mask.
+    """
+    if split.test.mask is None:
+        raise MedkitInputError(name, "has no masks, which say where the lesion is", "add them, or take phantom, us or mri")
+    if not split.train.scored.any():
+        fix = "add images of another class, or with an empty mask, or take phantom, us or mri"
+        raise MedkitInputError(name, "has no label to learn, and a label is what would be explained", fix)
+    if not split.test.mask.any():
+        raise MedkitInputError(name, "has no test image with a lesion in its mask", "add some, or take phantom, us or mri")
+
+
 def train(name: str, task: experiment.Task, settings: Settings, seed: int, folder: Path | None, progress=tqdm) -> nn.Module:
     """Train one of `experiment.MODELS`; a stopped run goes on, a finished one is read. As `medkit.experiment.train`."""
     return experiment.train(experiment.build(name, task, seed), task, settings, seed, folder, progress, f"{name}, seed {seed}")
@@ -34,20 +54,16 @@ def examine(name: str, model: nn.Module, task: experiment.Task, seed: int) -> di
     """Explain the true class of every test image with a lesion, by every method; measure each map.
 
     Args:
-        name: one of `experiment.MODELS`; model: trained, on the CPU; task: whose test images are opened once.
+        name: one of `experiment.MODELS`; model: trained, on the CPU; task: whose test images are opened once,
+            of a split that `check` has let pass.
 
     Returns:
         the record: for each method and each image "mass", "pointing", "deletion", "insertion", and
         "similarity" of its map to the one after each part of the weights was replaced by untrained ones.
-
-    Raises:
-        ValueError: no test image has a lesion in its mask.
     """
     images, image = task.test.open(f"{name}, seed {seed}, explained")
     images, image = images.to("cpu"), image.cpu()
     ill = images.mask.flatten(1).any(1)
-    if not ill.any():
-        raise ValueError("data must have masks with lesions, got none in the test images; take phantom, us or mri")
     right = predict(model, image).label.argmax(1) == images.label
     image, label, mask = image[ill], images.label[ill], images.mask[ill].reshape(-1, *image.shape[-2:])
     shown = explained(model, image, label)

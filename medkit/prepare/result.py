@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from medkit._check import MedkitInputError
-from medkit._files import try_writing, write_whole
+from medkit._files import try_place, write_whole
 from medkit.data.archive import read_json
 
 SPLITS = "splits.json"
@@ -26,7 +26,7 @@ class Prepared(NamedTuple):
 
 
 def check_free(out: Path, file: str) -> None:
-    """Refuse to write where something lies already, or where nothing can be written: before the work, not after it.
+    """Refuse to write where something lies already, or where nothing can be written: before the work, not after it; no folder is made.
 
     Raises:
         MedkitInputError: the file is there, or the folder can't be written to.
@@ -34,7 +34,7 @@ def check_free(out: Path, file: str) -> None:
     if (out / file).exists():
         raise MedkitInputError(out / file, "is there already", "move it away, or choose another folder with --out")
     try:
-        try_writing(out)
+        try_place(out)
     except OSError as error:
         raise MedkitInputError(out, f"can't be written to ({type(error).__name__})", "choose another folder with --out") from None
 

@@ -72,7 +72,8 @@ def run(
             trainings, the smaller one makes as many optimiser steps; seed: of weights and order.
 
     Returns:
-        as `medkit.experiment.run`, without clock; and "kind", "target", "sources", "modalities", "trained", "scale".
+        as `medkit.experiment.run`, without clock; and "kind", "target", "sources", "modalities", "trained", "scale",
+        "labels_learned": False where no training image's label is scored, and the label's head learned nothing.
     """
     split = pair.others if trained == OTHERS else pair.itself
     settings = dataclasses.replace(settings, epochs=epochs_of(pair, trained, settings))
@@ -166,6 +167,7 @@ def _about(pair: Pair, trained: str, scale: str, model: str, seed: int, split: S
         "modalities": [one.modality for one in learned],
         "trained": trained,
         "scale": scale,
+        "labels_learned": bool(split.train.scored.any()),
         "model": model,
         "seed": seed,
         "data": facts,

@@ -103,10 +103,12 @@ def _scales(records: Sequence[dict], measure: str) -> Table:
 
 
 def asked(records: Sequence[dict], target: str, measure: str) -> bool:
-    """Tell whether a measure says anything of a target: it has masks, or images of both classes."""
+    """Tell whether a measure says anything of a target: it has masks, or images of both classes and models that learned labels."""
     runs = [record for record in _of(records, target) if record["model"] != FIXED]
     if measure == "dice":
         return all(run["result"][0]["dice_each"] is not None for run in runs)
+    if not all(run.get("labels_learned", True) for run in runs):
+        return False
     truth = runs[0]["data"]["truth"]
     return len({label for label, scored in zip(truth["label"], truth["scored"]) if scored}) == 2
 

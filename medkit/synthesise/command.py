@@ -62,10 +62,11 @@ def _copies(records: list[dict]) -> list[str]:
 
 
 def _empty(records: list[dict], count: int) -> str:
-    """Say how many made masks are empty, by class, over all GANs: what is to teach an outline must have one."""
+    """Say how many made masks are empty, by class, over all GANs that made any; what is to teach an outline must have one."""
     gans = [one for one in records if one["arm"] == {"name": "GAN", "labels": count}]
-    shares = [sum(each) / len(gans) for each in zip(*(one["synthetic"]["empty_masks"] for one in gans))]
-    return ", ".join(f"{name} {100 * share:.0f} %" for name, share in zip(gans[0]["data"]["classes"], shares))
+    by_class = zip(*(one["synthetic"]["empty_masks"] for one in gans))
+    found = {name: [share for share in each if share is not None] for name, each in zip(gans[0]["data"]["classes"], by_class)}
+    return ", ".join(f"{name} {100 * sum(shares) / len(shares):.0f} %" for name, shares in found.items() if shares)
 
 
 def _sources(records: list[dict]) -> list[str]:

@@ -49,7 +49,7 @@ def by_gan(few: Few, count: int, seed: int, progress: Callable | None) -> Made:
     label = data.label[torch.arange(count) % len(data)]
     image, mask = gan.make(generator, label, seed=key(f"images of GAN {seed}"))
     found = copies.check(image, few.image, data.group, few.held_out)
-    empty = [float((~mask[label == k].flatten(1).any(1)).double().mean()) for k in label.unique().tolist()]
+    empty = [float((~mask[label == k].flatten(1).any(1)).double().mean()) for k in range(len(data.classes))]  # none made: NaN
     facts = {"steps": STEPS, "parameters": sum(p.numel() for p in generator.parameters())}
     return Made(image, mask, label, facts | {"copies": found._asdict(), "empty_masks": empty})
 
