@@ -19,6 +19,7 @@ APART = 0.1  # voxels that corners of a mask and its image may lie apart: header
 COLOURED = 32  # by which colours of one pixel may differ: lossy files are not quite grey
 FEW = 4  # values of a file in which even one beside black or white is a label
 BETWEEN = 0.15  # share of pixels that may be neither dark nor bright: soft edges, and no picture in grey
+SMALL = 256  # pixels below which a mask may be all edge
 MOST_LABELS = 1000  # of a volume; atlases of the brain have hundreds
 ROUNDED = 1e-3  # by which a label may miss a whole number: slopes are rounded
 
@@ -89,7 +90,7 @@ def _of_picture(path: Path, pixels: np.ndarray, values: np.ndarray) -> np.ndarra
     if label is not None:
         raise MedkitInputError(path, f"is a map of several labels: it has even areas of {label:g}", PLAIN)
     between = float(((values > 32) & (values < 223)).mean()) if highest > 1 else 0.0
-    if between > BETWEEN:
+    if between > BETWEEN and values.size >= SMALL:
         raise MedkitInputError(path, f"is no mask: {between:.0%} of its pixels are neither dark nor bright", NO_MASK)
     return values >= (127.5 if highest > 1 else 0.5)
 
