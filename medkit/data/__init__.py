@@ -8,6 +8,7 @@
 | `ct_masks` | real | lung tumours and bleeds on CT, with masks, from MEDKIT_DATA |
 | `benchmark` | real | breast ultrasound, the three splits of a published benchmark |
 | `own` (`listing`, `folder`, `decathlon`, `medmnist`) | real | the reader's own files, in any of these layouts |
+| `words`, `places`, `pairs`, `perhaps` | | what names of folders and files say; sides, classes, patients; images and masks; what may be a mask |
 | `read`, `mask`, `stack` | | one door for image files; masks; from files to one set, slice by slice |
 | `samples` | library sample | single images from inside installed packages |
 | `container`, `resize`, `where` | | the set and its split by patient; one size; MEDKIT_DATA |
