@@ -30,7 +30,7 @@ import numpy as np
 from medkit._check import MedkitInputError
 from medkit.data.listing import BY_MASK, Fault, Item, Listing, contents
 from medkit.data.pairs import pair
-from medkit.data.places import FEW, Place, patient_levels, places_of
+from medkit.data.places import FEW, Place, patient_levels, places_of, same_name
 from medkit.data.read import grey, read
 from medkit.data.words import FOR_MASKS, KEPT, SUFFIXES, UNREAD, ending_of, is_image, may_be_classes, of_a_patient, role_of, stem_of
 
@@ -170,19 +170,16 @@ def _judge_classes(found: Listing, files: list[Path], images: list[Place]) -> No
     loose = [place for place in images if place.kind is None]
     if any(role_of(part) == "images" for place in loose for part in place.path.relative_to(root).parts[:-1]):
         for kind in names:
-            first = next(place for place in images if place.kind == kind)
-            folder = next(one for one in first.path.parents if one.name == kind)
             what = f"lies beside folders of images and of masks, and holds {sum(place.kind == kind for place in images)} images"
-            found.fault("beside images and masks", folder, what, "take it out of this folder; if it holds the masks, call it masks and take the other out; or give each class a folder with images/ and masks/ in it")
+            found.fault("beside images and masks", _folder_of(kind, images), what, "take it out of this folder; if it holds the masks, call it masks and take the other out; or give each class a folder with images/ and masks/ in it")
     else:
         for place in loose:
             found.fault("beside the class folders", place.path, "lies beside the class folders", "move it into its class's folder")
     for kind in names:
         if kind.lower() in FOR_MASKS:
-            folder = next(one for one in next(place for place in images if place.kind == kind).path.parents if one.name == kind)
             what = "is called as a folder of masks, and would be a class"
             fix = "call the folder of their images images, and each mask as its image; or give the class another name"
-            found.fault("masks as a class", folder, what, fix)
+            found.fault("masks as a class", _folder_of(kind, images), what, fix)
     if len(names) < 2 and not loose:
         few = f"must hold at least 2 class folders, got {len(names)}"
         found.fault("too few classes", root, few, "make CLASS/image.png, one folder a class")
@@ -190,6 +187,12 @@ def _judge_classes(found: Listing, files: list[Path], images: list[Place]) -> No
     for folder in contents(root)[1]:
         if folder.name not in there:
             found.fault("empty class", folder, f"holds no image ({', '.join(SUFFIXES)})", "add images or remove the folder")
+
+
+def _folder_of(kind: str, images: list[Place]) -> Path:
+    """Return a folder of a class; on another side its name may have other capitals."""
+    first = next(place for place in images if place.kind == kind)
+    return next(one for one in first.path.parents if same_name(one.name) == same_name(kind))
 
 
 def _judge_patients(found: Listing, names: set[str], images: int) -> None:

@@ -15,8 +15,9 @@ from typing import NamedTuple
 
 from medkit.data.leaks import patient_in
 from medkit.data.listing import Listing
+from medkit.data.medmnist import SIDES
 from medkit.data.words import (
-    IMAGES, LIKE_A_MASK, MASK_ALONE, MASK_NAME, MASKS, ORDER, are_kinds, are_patients, are_views, is_fold, of_a_patient, role_of, side_in, side_of, stem_of,
+    IMAGES, LIKE_A_MASK, MASK_ALONE, MASK_NAME, MASKS, are_kinds, are_patients, are_views, is_fold, of_a_patient, role_of, side_in, side_of, stem_of,
 )  # fmt: skip
 
 FEW = 3  # folders below the classes, from which on each is a patient's
@@ -156,7 +157,7 @@ def _pairs(names: dict[str, set[str]]) -> dict[str, str]:
         exact = set()
     by_side: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for name in names:
-        by_side["" if name.lower() in ("imagestr", "labelstr") else side_in(name)][role_of(name)].append(name)
+        by_side[side_in(name)][role_of(name)].append(name)
     taken = {name: "" for name in exact}
     for side, roles in by_side.items():
         images, masks = roles["images"], roles["masks"]
@@ -166,7 +167,7 @@ def _pairs(names: dict[str, set[str]]) -> dict[str, str]:
         if taken and side and len(roles["images"]) == 1 and not roles["masks"]:
             taken[roles["images"][0]] = side  # a test set without masks
     for name in exact:
-        taken[name] = "" if name.lower() in ("imagestr", "labelstr") else side_in(name)
+        taken[name] = side_in(name)
     if not exact and "" in names and not any(role_of(name) == "images" for name in names):  # masks/ beside the images themselves
         masks = [name for name in names if name.lower() in MASKS and _share(names[""], names[name])]
         return {masks[0]: ""} if len(masks) == 1 else {}
@@ -235,7 +236,7 @@ def _fault_of_folds(found: Listing, ways: list[_Way]) -> None:
 def _class_names(ways: list[_Way]) -> dict[str, str]:
     """Return for each class's folder the name of its class: where there are sides, names that differ in capitals alone are one."""
     first: dict[str, str] = {}
-    heads = [way.head() for way in sorted(ways, key=lambda way: ORDER.index(way.side) if way.side else 0) if way.left]
+    heads = [way.head() for way in sorted(ways, key=lambda way: SIDES.index(way.side) if way.side else 0) if way.left]
     split = any(way.side for way in ways)
     return {head: first.setdefault(same_name(head) if split else head, head) for head in heads}
 

@@ -59,7 +59,8 @@ def stack(found: Listing, size: int, progress: Callable | None = tqdm) -> tuple[
     names = [f"{item.name} slice {k}" if n > 1 else item.name for item, n in zip(items, counts) for k in range(n)]
     owner = torch.arange(len(items)).repeat_interleave(torch.tensor(counts, dtype=torch.int64))
     group, known = groups_of(items, [one.scan for one in read_in], counts)
-    unit = unit_of(torch.tensor(group)[owner], "patient") if known else UNKNOWN
+    group = torch.tensor(group)[owner]
+    unit = unit_of(group, "patient") if known else UNKNOWN
     in_hu = {one.scan.unit == HU for one in read_in}
     if len(in_hu) > 1:
         odd = next(item for item, one in zip(items, read_in) if one.scan.unit != HU)
@@ -71,7 +72,7 @@ def stack(found: Listing, size: int, progress: Callable | None = tqdm) -> tuple[
         image=torch.cat([one.image for one in read_in])[:, None],
         mask=torch.cat([one.mask for one in read_in])[:, None] if masks else None,
         label=torch.tensor([item.label for item in items])[owner], classes=found.classes,
-        group=torch.tensor(group)[owner], unit=unit, name=tuple(names), source=found.source, notes=_notes(items, read_in, unit, in_hu == {True}),
+        group=group, unit=unit, name=tuple(names), source=found.source, notes=_notes(items, read_in, unit, in_hu == {True}),
         spacing=torch.tensor([one.spacing for one in read_in])[owner],
     )  # fmt: skip
     return data, owner
@@ -103,11 +104,12 @@ def groups_of(items: Sequence[Item], scans: Sequence, counts: Sequence[int]) -> 
         items: the files; scans: what each says of its patient and its study; counts: its slices.
     """
     owner = {scan.study: scan.patient for scan in scans if scan.study and scan.patient}
-    told = [scan.patient or owner.get(scan.study) or item.folder or patient_in(item.name) for item, scan in zip(items, scans)]
+    named = [patient_in(item.name) for item in items]
+    told = [scan.patient or owner.get(scan.study) or item.folder or name for item, scan, name in zip(items, scans, named)]
     keys = [one or scan.study or number for number, (one, scan) in enumerate(zip(told, scans))]
     numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
     group, first = [numbers[key] for key in keys], {}
-    same = [(first.setdefault(name, one), one) for item, one in zip(items, group) if (name := patient_in(item.name))]
+    same = [(first.setdefault(name, one), one) for name, one in zip(named, group) if name]
     lowest = joined_by(len(numbers), same)
     return [lowest[one] for one in group], all(one or count > 1 for one, count in zip(told, counts))
 

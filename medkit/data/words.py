@@ -38,7 +38,6 @@ IMAGE_WORDS = {"images", "image", "imgs", "img", "input", "inputs", "original", 
 MASK_WORDS = {"masks", "mask", "msk", "msks", "labels", "label", "labelstr", "labelsts", "segmentations", "segmentation", "annotations", "annotation", "gt", "groundtruth", "seg", "segs"}  # fmt: skip
 
 SIDES = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test", "testing": "test"}
-ORDER = ("train", "val", "test")
 _BESIDE_A_SIDE = {"set", "sets", "data", "dataset", "folder", "split", "images", "image", "imgs", "img", "pictures", "samples", "cases"}
 _FOLD = re.compile(r"(?:.*[^a-z])?(?:fold|cv|part|batch)[-_ ]?\d+", re.IGNORECASE)
 _VIEW = re.compile(r"axial|coronal|sagittal|lateral|frontal|left|right|[lr]?(cc|mlo)|ap|pa|\d+x|(series|view)[-_ ]?\d*", re.IGNORECASE)
@@ -111,8 +110,8 @@ def side_of(name: str) -> str:
 def side_in(name: str) -> str:
     """Return the one side that a folder's name holds a word for; "" where it holds none or several.
 
-    >>> side_in("ISIC2018_Task1_Training_GroundTruth"), side_in("labelsTs"), side_in("train_test")
-    ('train', 'test', '')
+    >>> side_in("ISIC2018_Task1_Training_GroundTruth"), side_in("labelsTs"), side_in("imagesTr"), side_in("train_test")
+    ('train', 'test', '', '')
     """
     words = _words(name)
     found = {SIDES[word] for word in words if word in SIDES} | {"test" for word in words if word in ("imagests", "labelsts")}
